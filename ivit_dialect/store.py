@@ -1,0 +1,91 @@
+"""The weight store: tensors by key, beside the IR that names them.
+
+IR text carries keys, a safetensors file carries bytes. A module says which file in its attribute
+``ivit.store``; passes reach the open store through a ``StoreContext``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp, StringAttr
+
+STORE_ATTRIBUTE = "ivit.store"
+
+
+class WeightStore(MutableMapping[str, NDArray[Any]]):
+    """Arrays by key, in the order of insertion."""
+
+    def __init__(self, arrays: dict[str, NDArray[Any]] | None = None) -> None:
+        self._arrays = dict(arrays or {})
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        return self._arrays[key]
+
+    def __setitem__(self, key: str, value: NDArray[Any]) -> None:
+        self._arrays[key] = np.ascontiguousarray(value)
+
+    def __delitem__(self, key: str) -> None:
+        del self._arrays[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def unique_key(self, stem: str) -> str:
+        """``stem`` or, where it is taken, ``stem_1``, ``stem_2``, …"""
+        key, count = stem, 0
+        while key in self._arrays:
+            count += 1
+            key = f"{stem}_{count}"
+        return key
+
+    @classmethod
+    def open(cls, path: Path) -> WeightStore:
+        """Read a safetensors file; FileNotFoundError or ValueError (one line) when it cannot be read."""
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no such weight file")
+        try:
+            return cls(load_file(path))
+        except SafetensorError as error:
+            raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file, whole or not at all."""
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            save_file(self._arrays, temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@dataclass
+class StoreContext(Context):
+    """An xDSL context with the weight store of the module at hand."""
+
+    store: WeightStore = field(default_factory=WeightStore)
+
+
+def store_of(ctx: Context) -> WeightStore:
+    """The store behind ``ctx``; ValueError where a plain xDSL driver has none."""
+    if not isinstance(ctx, StoreContext):
+        raise ValueError("this pass reads weights and needs a StoreContext: run it through ivit-opt")
+    return ctx.store
+
+
+def store_path(module: ModuleOp, source: Path) -> Path | None:
+    """The weight file that ``module``, read from ``source``, names (relative to ``source``), or None."""
+    name = module.attributes.get(STORE_ATTRIBUTE)
+    return source.parent / name.data if isinstance(name, StringAttr) else None
