@@ -1,0 +1,80 @@
+"""The ``ivit`` dialect: integer-only Vision Transformer ops. ``spec.md`` says what each one computes."""
+
+from __future__ import annotations
+
+from xdsl.ir import Dialect
+
+from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
+from ivit_dialect.ops.elementwise import (
+    AddiOp,
+    AddOp,
+    AffineOp,
+    ConstantOp,
+    FloorDivOp,
+    LookupOp,
+    MaxiOp,
+    MuliOp,
+    ReduceKindAttr,
+    ReduceOp,
+    RequantOp,
+    RoundingShiftRightOp,
+    RowRequantOp,
+    ShiftRightOp,
+    SplatOp,
+    SubiOp,
+)
+from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
+from ivit_dialect.ops.nonlinear import (
+    ILayerNormOp,
+    IntDivOp,
+    IsqrtOp,
+    LayerNormOp,
+    NewtonSqrtOp,
+    RsqrtOp,
+    ShiftExpOp,
+    ShiftGeluOp,
+    ShiftmaxOp,
+    SoftmaxOp,
+)
+from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
+
+Ivit = Dialect(
+    "ivit",
+    [
+        AddiOp,
+        AddOp,
+        AffineOp,
+        AttentionOp,
+        ConstantOp,
+        Conv2dOp,
+        FloorDivOp,
+        ILayerNormOp,
+        IntDivOp,
+        IsqrtOp,
+        LayerNormOp,
+        LinearOp,
+        LookupOp,
+        MatmulOp,
+        MaxiOp,
+        MergeHeadsOp,
+        MuliOp,
+        NewtonSqrtOp,
+        PatchifyOp,
+        PrependTokensOp,
+        ReduceOp,
+        RequantOp,
+        RoundingShiftRightOp,
+        RowRequantOp,
+        RsqrtOp,
+        ShiftExpOp,
+        ShiftGeluOp,
+        ShiftmaxOp,
+        ShiftRightOp,
+        SliceTokensOp,
+        SoftmaxOp,
+        SplatOp,
+        SplitHeadsOp,
+        SubiOp,
+    ],
+    [DeltaSoftmaxAttr, ReduceKindAttr, ShiftmaxAttr],
+)

@@ -1,0 +1,1 @@
+"""The ops of the ``ivit`` dialect, one file a kind."""

@@ -1,0 +1,293 @@
+"""Ops that multiply and accumulate: linear, conv2d, patchify, matmul. Accumulators are int32."""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i8, i16, i32
+from xdsl.ir import Operation, SSAValue
+from xdsl.irdl import (
+    AttrSetConstraint,
+    AttrSizedOperandSegments,
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
+from xdsl.traits import Pure
+
+from ivit_dialect.types import (
+    I8_OR_UI8_TENSOR,
+    I8_TENSOR,
+    I32_TENSOR,
+    I64_ATTR,
+    INTEGER_TENSOR,
+    IntegerTensor,
+    i64_attr,
+    require,
+    require_multiplier,
+    require_shift,
+    ui8,
+)
+
+MATMUL_LHS = TensorType.constr(AttrSetConstraint.get(i8, ui8, i16))
+
+
+def require_accumulator_holds(terms: int, lhs: int, rhs: int) -> None:
+    """``terms`` products of magnitudes up to ``lhs`` and ``rhs`` must fit int32."""
+    require(
+        terms * lhs * rhs < 1 << 31,
+        f"int32 accumulator may wrap: {terms} products of up to {lhs} x {rhs}",
+    )
+
+
+@irdl_op_definition
+class LinearOp(IRDLOperation):
+    """``y[..., o] = epilogue(sum_k x[..., k] * w[o, k] + b[o])``.
+
+    Without an epilogue the result is the int32 accumulator. The epilogue, made by ``fuse-requant``, is
+    ``requant -> lookup -> residual add``; each part is optional but the requant comes first.
+    """
+
+    name = "ivit.linear"
+
+    input = operand_def(I8_TENSOR)
+    weight = operand_def(I8_TENSOR)
+    bias = operand_def(I32_TENSOR)
+    multipliers = opt_operand_def(I32_TENSOR)
+    table = opt_operand_def(INTEGER_TENSOR)
+    residual = opt_operand_def(INTEGER_TENSOR)
+    shift = opt_prop_def(I64_ATTR)
+    zero_point = opt_prop_def(I64_ATTR)
+    residual_multiplier = opt_prop_def(I64_ATTR)
+    residual_shift = opt_prop_def(I64_ATTR)
+    output = result_def(INTEGER_TENSOR)
+
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `,` $weight `,` $bias"
+        " (`requant` `(` $multipliers^ `shift` $shift `:` type($multipliers) `)`)?"
+        " (`lookup` `(` $table^ `:` type($table) `)`)?"
+        " (`residual` `(` $residual^ `*` $residual_multiplier `shift` $residual_shift `:` type($residual) `)`)?"
+        " (`zero_point` $zero_point^)? attr-dict `:` `(` type($input) `,` type($weight) `,` type($bias) `)` `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        weight: SSAValue | Operation,
+        bias: SSAValue | Operation,
+        result_type: IntegerTensor,
+        *,
+        multipliers: SSAValue | None = None,
+        shift: IntegerAttr[I64] | None = None,
+        zero_point: IntegerAttr[I64] | None = None,
+        table: SSAValue | None = None,
+        residual: SSAValue | None = None,
+        residual_multiplier: IntegerAttr[I64] | None = None,
+        residual_shift: IntegerAttr[I64] | None = None,
+    ) -> None:
+        super().__init__(
+            operands=[input, weight, bias, multipliers, table, residual],
+            properties={
+                "shift": shift,
+                "zero_point": zero_point,
+                "residual_multiplier": residual_multiplier,
+                "residual_shift": residual_shift,
+            },
+            result_types=[result_type],
+        )
+
+    def verify_(self) -> None:
+        x, w, b = self.input.type, self.weight.type, self.bias.type
+        out = self.output.type
+        assert isinstance(x, TensorType) and isinstance(w, TensorType)
+        assert isinstance(b, TensorType) and isinstance(out, TensorType)
+        require(w.get_num_dims() == 2, "weight must be [out, in]")
+        outs, ins = w.get_shape()
+        require(
+            x.get_shape()[-1] == ins,
+            f"input has {x.get_shape()[-1]} channels, weight takes {ins}",
+        )
+        require(b.get_shape() == (outs,), f"bias must have shape ({outs},), got {b.get_shape()}")
+        require(
+            out.get_shape() == (*x.get_shape()[:-1], outs),
+            f"output must have shape {(*x.get_shape()[:-1], outs)}, got {out.get_shape()}",
+        )
+        require_accumulator_holds(ins, 128, 128)
+        self._verify_epilogue(outs, out)
+
+    def _verify_epilogue(self, outs: int, out: IntegerTensor) -> None:
+        if self.multipliers is None:
+            require(
+                self.table is None and self.residual is None and self.zero_point is None,
+                "an epilogue needs a requant",
+            )
+            require(out.element_type == i32, "without a requant the output is the int32 accumulator")
+            return
+        multipliers = self.multipliers.type
+        assert isinstance(multipliers, TensorType)
+        require(
+            multipliers.get_shape() in ((outs,), (1,)),
+            f"multipliers must have shape ({outs},) or (1,), got {multipliers.get_shape()}",
+        )
+        require(self.shift is not None, "requant needs a shift")
+        assert self.shift is not None
+        require_shift(self.shift)
+        if self.table is not None:
+            require(self.residual is None, "lookup and residual do not combine")
+            assert isinstance(self.table.type, TensorType)
+            require(self.table.type.get_shape() == (256,), "table must have 256 entries")
+            require(self.table.type.element_type == out.element_type, "table and output must share a type")
+        if self.residual is not None:
+            residual = self.residual.type
+            assert isinstance(residual, TensorType)
+            require(
+                residual.get_shape()[1:] == out.get_shape()[1:]
+                and residual.get_shape()[0] in (1, out.get_shape()[0]),
+                f"residual must have shape {out.get_shape()} or batch 1, got {residual.get_shape()}",
+            )
+            require(
+                self.residual_multiplier is not None and self.residual_shift is not None,
+                "residual needs its multiplier and shift",
+            )
+            assert self.residual_multiplier is not None and self.residual_shift is not None
+            require_multiplier(self.residual_multiplier)
+            require_shift(self.residual_shift)
+
+
+@irdl_op_definition
+class Conv2dOp(IRDLOperation):
+    """Patch embedding: stride equals the kernel, no padding, channels last.
+
+    ``y[n, i, j, o] = sum (x[n, i*KH + h, j*KW + w, c] - input_offset) * weight[o, h, w, c] + b[o]``
+    """
+
+    name = "ivit.conv2d"
+
+    input = operand_def(I8_OR_UI8_TENSOR)
+    weight = operand_def(I8_TENSOR)
+    bias = operand_def(I32_TENSOR)
+    output = result_def(I32_TENSOR)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `,` $weight `,` $bias attr-dict `:`"
+        " `(` type($input) `,` type($weight) `,` type($bias) `)` `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue | Operation,
+        weight: SSAValue | Operation,
+        bias: SSAValue | Operation,
+        result_type: IntegerTensor,
+    ) -> None:
+        super().__init__(operands=[input, weight, bias], result_types=[result_type])
+
+    def verify_(self) -> None:
+        x, w, b, y = (v.type for v in (self.input, self.weight, self.bias, self.output))
+        assert isinstance(x, TensorType) and isinstance(w, TensorType)
+        assert isinstance(b, TensorType) and isinstance(y, TensorType)
+        require(x.get_num_dims() == 4, "input must be [N, H, W, C]")
+        require(w.get_num_dims() == 4, "weight must be [out, KH, KW, C]")
+        batch, height, width, channels = x.get_shape()
+        outs, kernel_h, kernel_w, ins = w.get_shape()
+        require(channels == ins, f"input has {channels} channels, weight takes {ins}")
+        require(
+            height % kernel_h == 0 and width % kernel_w == 0,
+            f"image {height}x{width} is not a whole number of {kernel_h}x{kernel_w} patches",
+        )
+        require(b.get_shape() == (outs,), f"bias must have shape ({outs},), got {b.get_shape()}")
+        expected = (batch, height // kernel_h, width // kernel_w, outs)
+        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_accumulator_holds(kernel_h * kernel_w * ins, 128, 128)
+
+
+@irdl_op_definition
+class PatchifyOp(IRDLOperation):
+    """Cut a channels-last image into patches: ``[N, H, W, C] -> [N, (H/KH)*(W/KW), KH*KW*C]`` in int8.
+
+    A ``ui8`` image is recentred by -128, so that pixels enter int8 products.
+    """
+
+    name = "ivit.patchify"
+
+    input = operand_def(I8_OR_UI8_TENSOR)
+    kernel_height = prop_def(I64_ATTR)
+    kernel_width = prop_def(I64_ATTR)
+    output = result_def(I8_TENSOR)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$input `kernel` $kernel_height `x` $kernel_width attr-dict `:` type($input) `->` type($output)"
+    )
+
+    def __init__(
+        self, input: SSAValue | Operation, kernel: tuple[int, int], result_type: IntegerTensor
+    ) -> None:
+        super().__init__(
+            operands=[input],
+            properties={"kernel_height": i64_attr(kernel[0]), "kernel_width": i64_attr(kernel[1])},
+            result_types=[result_type],
+        )
+
+    def verify_(self) -> None:
+        x, y = self.input.type, self.output.type
+        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        require(x.get_num_dims() == 4, "input must be [N, H, W, C]")
+        batch, height, width, channels = x.get_shape()
+        kernel_h, kernel_w = self.kernel_height.value.data, self.kernel_width.value.data
+        require(kernel_h > 0 and kernel_w > 0, "kernel must be positive")
+        require(
+            height % kernel_h == 0 and width % kernel_w == 0,
+            f"image {height}x{width} is not a whole number of {kernel_h}x{kernel_w} patches",
+        )
+        patches = (height // kernel_h) * (width // kernel_w)
+        expected = (batch, patches, kernel_h * kernel_w * channels)
+        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+
+
+@irdl_op_definition
+class MatmulOp(IRDLOperation):
+    """Batched ``[N, H, M, K] x [N, H, K, P] -> [N, H, M, P]`` in int32; ``transpose_b`` takes [N, H, P, K]."""
+
+    name = "ivit.matmul"
+
+    lhs = operand_def(MATMUL_LHS)
+    rhs = operand_def(I8_TENSOR)
+    transpose_b = opt_prop_def(UnitAttr)
+    output = result_def(I32_TENSOR)
+
+    traits = traits_def(Pure())
+    assembly_format = (
+        "$lhs `,` $rhs (`transpose_b` $transpose_b^)? attr-dict `:`"
+        " `(` type($lhs) `,` type($rhs) `)` `->` type($output)"
+    )
+
+    def __init__(
+        self,
+        lhs: SSAValue | Operation,
+        rhs: SSAValue | Operation,
+        result_type: IntegerTensor,
+        *,
+        transpose_b: bool = False,
+    ) -> None:
+        super().__init__(
+            operands=[lhs, rhs],
+            properties={"transpose_b": UnitAttr() if transpose_b else None},
+            result_types=[result_type],
+        )
+
+    def verify_(self) -> None:
+        a, b, y = self.lhs.type, self.rhs.type, self.output.type
+        assert isinstance(a, TensorType) and isinstance(b, TensorType) and isinstance(y, TensorType)
+        require(a.get_num_dims() == 4 and b.get_num_dims() == 4, "operands must be [N, H, rows, columns]")
+        require(a.get_shape()[:2] == b.get_shape()[:2], "operands must share batch and heads")
+        inner, columns = b.get_shape()[2:] if self.transpose_b is None else b.get_shape()[:1:-1]
+        require(a.get_shape()[3] == inner, f"inner dimensions differ: {a.get_shape()[3]} and {inner}")
+        expected = (*a.get_shape()[:3], columns)
+        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
