@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from xdsl.ir import Dialect
 
-from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
-from ivit_dialect.ops.elementwise import (
+from ivit_dialect.ops.arithmetic import (
     AddiOp,
-    AddOp,
-    AffineOp,
-    ConstantOp,
     FloorDivOp,
-    LookupOp,
     MaxiOp,
     MuliOp,
     ReduceKindAttr,
     ReduceOp,
-    RequantOp,
     RoundingShiftRightOp,
-    RowRequantOp,
     ShiftRightOp,
-    SplatOp,
     SubiOp,
+)
+from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
+from ivit_dialect.ops.elementwise import (
+    AddOp,
+    AffineOp,
+    ConstantOp,
+    LookupOp,
+    RequantOp,
+    RowRequantOp,
+    SplatOp,
 )
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
 from ivit_dialect.ops.nonlinear import (

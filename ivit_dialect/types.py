@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from xdsl.dialects.builtin import (
     I64,
@@ -15,8 +15,8 @@ from xdsl.dialects.builtin import (
     i32,
     i64,
 )
-from xdsl.ir import Attribute
-from xdsl.irdl import AttrSetConstraint, EqAttrConstraint
+from xdsl.ir import Attribute, SSAValue
+from xdsl.irdl import AttrConstraint, AttrSetConstraint, EqAttrConstraint
 from xdsl.utils.exceptions import VerifyException
 
 ui8 = IntegerType(8, Signedness.UNSIGNED)
@@ -29,21 +29,26 @@ I8_OR_UI8_TENSOR = TensorType.constr(AttrSetConstraint.get(i8, ui8))
 I16_TENSOR = TensorType.constr(EqAttrConstraint(i16))
 I32_TENSOR = TensorType.constr(EqAttrConstraint(i32))
 I64_TENSOR = TensorType.constr(EqAttrConstraint(i64))
-I64_ATTR = IntegerAttr.constr(type=EqAttrConstraint(i64))
+I64_ATTR = cast(AttrConstraint[IntegerAttr[I64]], IntegerAttr.constr(type=EqAttrConstraint(i64)))
+
+
+def tensor_types(*values: SSAValue) -> list[IntegerTensor]:
+    """The types of ``values``, which constraints have already shown to be tensors of integers."""
+    return [cast(IntegerTensor, value.type) for value in values]
 
 
 def integer_range(element: Attribute) -> tuple[int, int]:
     """Smallest and largest value of an integer element type; signless counts as signed."""
-    assert isinstance(element, IntegerType)
-    width = element.width.data
-    if element.signedness.data is Signedness.UNSIGNED:
+    integer = cast(IntegerType, element)
+    width = integer.width.data
+    if integer.signedness.data is Signedness.UNSIGNED:
         return 0, (1 << width) - 1
     return -(1 << (width - 1)), (1 << (width - 1)) - 1
 
 
 def i64_attr(value: int) -> IntegerAttr[I64]:
     """``value`` as a 64-bit attribute."""
-    return IntegerAttr(value, 64)
+    return IntegerAttr(value, i64)
 
 
 def require(condition: bool, message: str) -> None:
@@ -52,12 +57,12 @@ def require(condition: bool, message: str) -> None:
         raise VerifyException(message)
 
 
-def require_shift(shift: IntegerAttr, least: int = 1) -> None:
+def require_shift(shift: IntegerAttr[I64], least: int = 1) -> None:
     """A right shift of an exact 64-bit product."""
     require(least <= shift.value.data <= 62, f"shift must lie in [{least}, 62], got {shift.value.data}")
 
 
-def require_multiplier(multiplier: IntegerAttr) -> None:
+def require_multiplier(multiplier: IntegerAttr[I64]) -> None:
     """A dyadic numerator: the product with any 32-bit integer must fit 64 bits."""
     require(
         -(1 << 31) < multiplier.value.data < (1 << 31),

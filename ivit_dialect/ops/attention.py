@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from typing import TypeAlias
 
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType
+from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import Operation, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -33,6 +33,7 @@ from ivit_dialect.types import (
     require_multiplier,
     require_same_shape,
     require_shift,
+    tensor_types,
 )
 
 DELTA_MIN_DIVISOR = 255
@@ -141,9 +142,7 @@ class AttentionOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        q, k, v, y = (x.type for x in (self.query, self.key, self.value, self.output))
-        assert isinstance(q, TensorType) and isinstance(k, TensorType)
-        assert isinstance(v, TensorType) and isinstance(y, TensorType)
+        q, k, v, y = tensor_types(self.query, self.key, self.value, self.output)
         require(q.get_num_dims() == 3, "query must be [N, T, H*D]")
         for other, what in ((k, "key"), (v, "value"), (y, "output")):
             require_same_shape(q, other, f"query and {what}")

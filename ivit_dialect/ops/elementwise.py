@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from abc import ABC
-
-from xdsl.dialects.builtin import I64, IntegerAttr, IntegerType, StringAttr, TensorType, i64
-from xdsl.dialects.utils import EnumAttribute
-from xdsl.ir import Operation, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.dialects.builtin import I64, IntegerAttr, StringAttr, i64
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
-    irdl_attr_definition,
     irdl_op_definition,
     operand_def,
     opt_operand_def,
@@ -19,7 +15,6 @@ from xdsl.irdl import (
     traits_def,
 )
 from xdsl.traits import Pure
-from xdsl.utils.str_enum import StrEnum
 
 from ivit_dialect.types import (
     I8_OR_UI8_TENSOR,
@@ -34,6 +29,7 @@ from ivit_dialect.types import (
     require_multiplier,
     require_same_shape,
     require_shift,
+    tensor_types,
 )
 
 
@@ -54,8 +50,8 @@ class ConstantOp(IRDLOperation):
 
     def verify_(self) -> None:
         require(self.key.data != "", "key must not be empty")
-        assert isinstance(self.output.type, TensorType)
-        require(self.output.type.has_static_shape(), "a constant has a static shape")
+        (out,) = tensor_types(self.output)
+        require(out.has_static_shape(), "a constant has a static shape")
 
 
 @irdl_op_definition
@@ -74,8 +70,7 @@ class SplatOp(IRDLOperation):
         super().__init__(properties={"value": i64_attr(value)}, result_types=[result_type])
 
     def verify_(self) -> None:
-        out = self.output.type
-        assert isinstance(out, TensorType)
+        (out,) = tensor_types(self.output)
         require(all(d == 1 for d in out.get_shape()), "a splat has extents of 1 only")
         low, high = integer_range(out.element_type)
         require(low <= self.value.value.data <= high, f"value does not fit {out.element_type}")
@@ -124,8 +119,7 @@ class RequantOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
         require(x.element_type != i64, "input must have at most 32 bits")
         require(
@@ -136,8 +130,7 @@ class RequantOp(IRDLOperation):
         if self.multiplier is not None:
             require_multiplier(self.multiplier)
         if self.multipliers is not None:
-            channels = self.multipliers.type
-            assert isinstance(channels, TensorType)
+            (channels,) = tensor_types(self.multipliers)
             require(
                 channels.get_shape() == (x.get_shape()[-1],),
                 f"multipliers must have shape ({x.get_shape()[-1]},), got {channels.get_shape()}",
@@ -193,8 +186,7 @@ class RowRequantOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, d, y = self.input.type, self.divisor.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(d, TensorType) and isinstance(y, TensorType)
+        x, d, y = tensor_types(self.input, self.divisor, self.output)
         require_same_shape(x, y, "input and output")
         require(
             d.get_shape() == (*x.get_shape()[:-1], 1),
@@ -251,8 +243,7 @@ class AddOp(IRDLOperation):
         super().__init__(operands=[lhs, rhs], properties=properties, result_types=[result_type])
 
     def verify_(self) -> None:
-        a, b, y = self.lhs.type, self.rhs.type, self.output.type
-        assert isinstance(a, TensorType) and isinstance(b, TensorType) and isinstance(y, TensorType)
+        a, b, y = tensor_types(self.lhs, self.rhs, self.output)
         require_same_shape(a, y, "lhs and output")
         require(
             b.get_shape() == a.get_shape() or b.get_shape() == (1, *a.get_shape()[1:]),
@@ -290,8 +281,7 @@ class LookupOp(IRDLOperation):
         super().__init__(operands=[input, table], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, t, y = self.input.type, self.table.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(t, TensorType) and isinstance(y, TensorType)
+        x, t, y = tensor_types(self.input, self.table, self.output)
         require_same_shape(x, y, "input and output")
         require(t.get_shape() == (256,), f"table must have 256 entries, got shape {t.get_shape()}")
         require(t.element_type == y.element_type, "table and output must share an element type")
@@ -333,9 +323,7 @@ class AffineOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, m, b, y = (v.type for v in (self.input, self.scale, self.offset, self.output))
-        assert isinstance(x, TensorType) and isinstance(m, TensorType)
-        assert isinstance(b, TensorType) and isinstance(y, TensorType)
+        x, m, b, y = tensor_types(self.input, self.scale, self.offset, self.output)
         require_same_shape(x, y, "input and output")
         channels = (x.get_shape()[-1],)
         require(
@@ -343,140 +331,3 @@ class AffineOp(IRDLOperation):
             f"scale and offset must have shape {channels}, got {m.get_shape()} and {b.get_shape()}",
         )
         require_shift(self.shift)
-
-
-class BroadcastOp(IRDLOperation, ABC):
-    """Integer arithmetic with NumPy's broadcasting; the exact result must fit the result's type."""
-
-    lhs = operand_def(INTEGER_TENSOR)
-    rhs = operand_def(INTEGER_TENSOR)
-    output = result_def(INTEGER_TENSOR)
-
-    traits = traits_def(Pure())
-    assembly_format = "$lhs `,` $rhs attr-dict `:` `(` type($lhs) `,` type($rhs) `)` `->` type($output)"
-
-    def __init__(
-        self, lhs: SSAValue | Operation, rhs: SSAValue | Operation, result_type: IntegerTensor
-    ) -> None:
-        super().__init__(operands=[lhs, rhs], result_types=[result_type])
-
-    def verify_(self) -> None:
-        a, b, y = self.lhs.type, self.rhs.type, self.output.type
-        assert isinstance(a, TensorType) and isinstance(b, TensorType) and isinstance(y, TensorType)
-        rank = max(a.get_num_dims(), b.get_num_dims())
-        left = (1,) * (rank - a.get_num_dims()) + a.get_shape()
-        right = (1,) * (rank - b.get_num_dims()) + b.get_shape()
-        for m, n in zip(left, right, strict=True):
-            require(m == n or 1 in (m, n), f"shapes do not broadcast: {a.get_shape()} and {b.get_shape()}")
-        expected = tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
-
-
-@irdl_op_definition
-class AddiOp(BroadcastOp):
-    """``lhs + rhs``."""
-
-    name = "ivit.addi"
-
-
-@irdl_op_definition
-class SubiOp(BroadcastOp):
-    """``lhs - rhs``."""
-
-    name = "ivit.subi"
-
-
-@irdl_op_definition
-class MuliOp(BroadcastOp):
-    """``lhs * rhs``."""
-
-    name = "ivit.muli"
-
-
-@irdl_op_definition
-class MaxiOp(BroadcastOp):
-    """The larger of the two."""
-
-    name = "ivit.maxi"
-
-
-@irdl_op_definition
-class ShiftRightOp(BroadcastOp):
-    """``lhs >> rhs``, arithmetic (floor); ``rhs`` in [0, 63]."""
-
-    name = "ivit.shift_right"
-
-
-@irdl_op_definition
-class RoundingShiftRightOp(BroadcastOp):
-    """``(lhs + 2^(rhs-1)) >> rhs``, arithmetic: round half up; ``rhs`` in [1, 62]."""
-
-    name = "ivit.rounding_shift_right"
-
-
-@irdl_op_definition
-class FloorDivOp(BroadcastOp):
-    """``floor(lhs / rhs)``; ``rhs`` is positive."""
-
-    name = "ivit.floor_div"
-
-
-class ReduceKind(StrEnum):
-    """What a row reduction computes."""
-
-    SUM = "sum"
-    MAX = "max"
-
-
-@irdl_attr_definition
-class ReduceKindAttr(EnumAttribute[ReduceKind], SpacedOpaqueSyntaxAttribute):
-    """``sum`` or ``max``."""
-
-    name = "ivit.reduce_kind"
-
-
-@irdl_op_definition
-class ReduceOp(IRDLOperation):
-    """Reduce one dimension to extent 1; the exact result must fit the result's type."""
-
-    name = "ivit.reduce"
-
-    kind = prop_def(ReduceKindAttr)
-    input = operand_def(INTEGER_TENSOR)
-    dimension = prop_def(I64_ATTR)
-    output = result_def(INTEGER_TENSOR)
-
-    traits = traits_def(Pure())
-    assembly_format = "$kind $input `dim` $dimension attr-dict `:` type($input) `->` type($output)"
-
-    def __init__(
-        self,
-        kind: ReduceKind,
-        input: SSAValue | Operation,
-        dimension: int,
-        result_type: IntegerTensor,
-    ) -> None:
-        super().__init__(
-            operands=[input],
-            properties={"kind": ReduceKindAttr(kind), "dimension": i64_attr(dimension)},
-            result_types=[result_type],
-        )
-
-    def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
-        dimension = self.dimension.value.data
-        require(
-            0 < dimension < x.get_num_dims(),
-            f"dim must lie in [1, {x.get_num_dims() - 1}] (0 is the batch), got {dimension}",
-        )
-        expected = tuple(1 if i == dimension else d for i, d in enumerate(x.get_shape()))
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
-        if self.kind.data is ReduceKind.SUM:
-            assert isinstance(x.element_type, IntegerType)
-            bound = x.get_shape()[dimension] * max(abs(v) for v in integer_range(x.element_type))
-            require(
-                bound <= integer_range(y.element_type)[1] or y.element_type == i64,
-                f"a sum of {x.get_shape()[dimension]} values of {x.element_type} may not fit"
-                f" {y.element_type}",
-            )

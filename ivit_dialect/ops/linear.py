@@ -29,6 +29,7 @@ from ivit_dialect.types import (
     require,
     require_multiplier,
     require_shift,
+    tensor_types,
     ui8,
 )
 
@@ -71,8 +72,9 @@ class LinearOp(IRDLOperation):
         "$input `,` $weight `,` $bias"
         " (`requant` `(` $multipliers^ `shift` $shift `:` type($multipliers) `)`)?"
         " (`lookup` `(` $table^ `:` type($table) `)`)?"
-        " (`residual` `(` $residual^ `*` $residual_multiplier `shift` $residual_shift `:` type($residual) `)`)?"
-        " (`zero_point` $zero_point^)? attr-dict `:` `(` type($input) `,` type($weight) `,` type($bias) `)` `->` type($output)"
+        " (`residual` `(` $residual^ `*` $residual_multiplier `shift` $residual_shift"
+        " `:` type($residual) `)`)? (`zero_point` $zero_point^)? attr-dict `:`"
+        " `(` type($input) `,` type($weight) `,` type($bias) `)` `->` type($output)"
     )
 
     def __init__(
@@ -102,10 +104,8 @@ class LinearOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, w, b = self.input.type, self.weight.type, self.bias.type
-        out = self.output.type
-        assert isinstance(x, TensorType) and isinstance(w, TensorType)
-        assert isinstance(b, TensorType) and isinstance(out, TensorType)
+        x, w, b = tensor_types(self.input, self.weight, self.bias)
+        (out,) = tensor_types(self.output)
         require(w.get_num_dims() == 2, "weight must be [out, in]")
         outs, ins = w.get_shape()
         require(
@@ -128,8 +128,7 @@ class LinearOp(IRDLOperation):
             )
             require(out.element_type == i32, "without a requant the output is the int32 accumulator")
             return
-        multipliers = self.multipliers.type
-        assert isinstance(multipliers, TensorType)
+        (multipliers,) = tensor_types(self.multipliers)
         require(
             multipliers.get_shape() in ((outs,), (1,)),
             f"multipliers must have shape ({outs},) or (1,), got {multipliers.get_shape()}",
@@ -139,12 +138,11 @@ class LinearOp(IRDLOperation):
         require_shift(self.shift)
         if self.table is not None:
             require(self.residual is None, "lookup and residual do not combine")
-            assert isinstance(self.table.type, TensorType)
-            require(self.table.type.get_shape() == (256,), "table must have 256 entries")
-            require(self.table.type.element_type == out.element_type, "table and output must share a type")
+            (table,) = tensor_types(self.table)
+            require(table.get_shape() == (256,), "table must have 256 entries")
+            require(table.element_type == out.element_type, "table and output must share a type")
         if self.residual is not None:
-            residual = self.residual.type
-            assert isinstance(residual, TensorType)
+            (residual,) = tensor_types(self.residual)
             require(
                 residual.get_shape()[1:] == out.get_shape()[1:]
                 and residual.get_shape()[0] in (1, out.get_shape()[0]),
@@ -154,7 +152,8 @@ class LinearOp(IRDLOperation):
                 self.residual_multiplier is not None and self.residual_shift is not None,
                 "residual needs its multiplier and shift",
             )
-            assert self.residual_multiplier is not None and self.residual_shift is not None
+            assert self.residual_multiplier is not None
+            assert self.residual_shift is not None
             require_multiplier(self.residual_multiplier)
             require_shift(self.residual_shift)
 
@@ -189,9 +188,7 @@ class Conv2dOp(IRDLOperation):
         super().__init__(operands=[input, weight, bias], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, w, b, y = (v.type for v in (self.input, self.weight, self.bias, self.output))
-        assert isinstance(x, TensorType) and isinstance(w, TensorType)
-        assert isinstance(b, TensorType) and isinstance(y, TensorType)
+        x, w, b, y = tensor_types(self.input, self.weight, self.bias, self.output)
         require(x.get_num_dims() == 4, "input must be [N, H, W, C]")
         require(w.get_num_dims() == 4, "weight must be [out, KH, KW, C]")
         batch, height, width, channels = x.get_shape()
@@ -236,8 +233,7 @@ class PatchifyOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require(x.get_num_dims() == 4, "input must be [N, H, W, C]")
         batch, height, width, channels = x.get_shape()
         kernel_h, kernel_w = self.kernel_height.value.data, self.kernel_width.value.data
@@ -253,7 +249,7 @@ class PatchifyOp(IRDLOperation):
 
 @irdl_op_definition
 class MatmulOp(IRDLOperation):
-    """Batched ``[N, H, M, K] x [N, H, K, P] -> [N, H, M, P]`` in int32; ``transpose_b`` takes [N, H, P, K]."""
+    """Batched ``[N, H, M, K] x [N, H, K, P] -> [N, H, M, P]`` in int32; ``transpose_b``: rhs [N, H, P, K]."""
 
     name = "ivit.matmul"
 
@@ -283,8 +279,7 @@ class MatmulOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        a, b, y = self.lhs.type, self.rhs.type, self.output.type
-        assert isinstance(a, TensorType) and isinstance(b, TensorType) and isinstance(y, TensorType)
+        a, b, y = tensor_types(self.lhs, self.rhs, self.output)
         require(a.get_num_dims() == 4 and b.get_num_dims() == 4, "operands must be [N, H, rows, columns]")
         require(a.get_shape()[:2] == b.get_shape()[:2], "operands must share batch and heads")
         inner, columns = b.get_shape()[2:] if self.transpose_b is None else b.get_shape()[:1:-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import IntegerType, TensorType, i8, i16, i32
+from xdsl.dialects.builtin import TensorType, i8, i16, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
@@ -20,6 +20,7 @@ from ivit_dialect.types import (
     require_multiplier,
     require_same_shape,
     require_shift,
+    tensor_types,
     ui8,
 )
 
@@ -39,7 +40,7 @@ def require_shift_exp(x0: int, n: int, terms: int) -> None:
 
 @irdl_op_definition
 class ShiftExpOp(IRDLOperation):
-    """ShiftExp (I-ViT Algorithm 1): ``x <= 0`` with scale S to ``~ e^(S x) / S * 2^n``, ``x0 = 1/S`` as an integer.
+    """ShiftExp (I-ViT Algorithm 1): ``x <= 0`` of scale S to ``~ e^(S x) * x0 * 2^n``; ``x0 ~ 1/S``.
 
     ``p = max(x + (x >> 1) - (x >> 4), -n*x0); q = floor(-p / x0); r = p + q*x0 in (-x0, 0];``
     ``y = ((r >> 1) + x0) << (n - q)``.
@@ -63,8 +64,7 @@ class ShiftExpOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
         require_shift_exp(self.x0.value.data, self.n.value.data, 1)
 
@@ -100,8 +100,7 @@ class IntDivOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, d, y = self.dividend.type, self.divisor.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(d, TensorType) and isinstance(y, TensorType)
+        x, d, y = tensor_types(self.dividend, self.divisor, self.output)
         require_same_shape(x, y, "dividend and output")
         require(
             d.get_shape() in (x.get_shape(), (*x.get_shape()[:-1], 1)),
@@ -126,8 +125,7 @@ class IsqrtOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
 
 
@@ -150,8 +148,7 @@ class NewtonSqrtOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
 
 
@@ -176,8 +173,7 @@ class RsqrtOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[result_type, result_type])
 
     def verify_(self) -> None:
-        x, m, e = self.input.type, self.mantissa.type, self.exponent.type
-        assert isinstance(x, TensorType) and isinstance(m, TensorType) and isinstance(e, TensorType)
+        x, m, e = tensor_types(self.input, self.mantissa, self.exponent)
         require_same_shape(x, m, "input and mantissa")
         require_same_shape(x, e, "input and exponent")
 
@@ -186,8 +182,8 @@ class RsqrtOp(IRDLOperation):
 class SoftmaxOp(IRDLOperation):
     """Exponentials by table on differences from the row maximum; the division is left to ``row_requant``.
 
-    ``i = min(255, ((max(x) - x) * b + 2^(c-1)) >> c)``; ``codes = table[i]``; ``sum`` is the row's sum of codes.
-    ``table[0]`` is 255, so that the sum is at least 255.
+    ``i = min(255, ((max(x) - x) * b + 2^(c-1)) >> c)``; ``codes = table[i]``;
+    ``sum`` is the row's sum of codes. ``table[0]`` is 255, so that the sum is at least 255.
     """
 
     name = "ivit.softmax"
@@ -208,8 +204,7 @@ class SoftmaxOp(IRDLOperation):
     def __init__(
         self, input: SSAValue | Operation, table: SSAValue | Operation, multiplier: int, shift: int
     ) -> None:
-        x = SSAValue.get(input).type
-        assert isinstance(x, TensorType)
+        (x,) = tensor_types(SSAValue.get(input))
         super().__init__(
             operands=[input, table],
             properties={"multiplier": i64_attr(multiplier), "shift": i64_attr(shift)},
@@ -220,9 +215,7 @@ class SoftmaxOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, t, e, s = (v.type for v in (self.input, self.table, self.codes, self.sum))
-        assert isinstance(x, TensorType) and isinstance(t, TensorType)
-        assert isinstance(e, TensorType) and isinstance(s, TensorType)
+        x, t, e, s = tensor_types(self.input, self.table, self.codes, self.sum)
         require_same_shape(x, e, "input and codes")
         require(t.get_shape() == (256,), f"table must have 256 entries, got shape {t.get_shape()}")
         require(
@@ -259,13 +252,11 @@ class ShiftmaxOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
         require_shift_exp(self.x0.value.data, self.n.value.data, x.get_shape()[-1])
         bits = self.bits.value.data
         require(y.element_type in (i8, i16), f"output must be i8 or i16, got {y.element_type}")
-        assert isinstance(y.element_type, IntegerType)
         require(
             2 <= bits <= y.element_type.width.data,
             f"bits must lie in [2, {y.element_type.width.data}], got {bits}",
@@ -298,8 +289,7 @@ class ShiftGeluOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
         require_shift_exp(self.x0.value.data, self.n.value.data, 2)
 
@@ -315,9 +305,7 @@ class NormOp(IRDLOperation):
 
     def verify_norm(self, most_channels: int) -> None:
         """Shapes, and a width for which no intermediate wraps."""
-        x, m, b, y = (v.type for v in (self.input, self.scale, self.offset, self.output))
-        assert isinstance(x, TensorType) and isinstance(m, TensorType)
-        assert isinstance(b, TensorType) and isinstance(y, TensorType)
+        x, m, b, y = tensor_types(self.input, self.scale, self.offset, self.output)
         require_same_shape(x, y, "input and output")
         channels = x.get_shape()[-1]
         require(

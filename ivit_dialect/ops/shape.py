@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import TensorType
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from ivit_dialect.types import I64_ATTR, INTEGER_TENSOR, IntegerTensor, i64_attr, require
+from ivit_dialect.types import I64_ATTR, INTEGER_TENSOR, IntegerTensor, i64_attr, require, tensor_types
 
 
 @irdl_op_definition
@@ -26,8 +25,7 @@ class SplitHeadsOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require(x.element_type == y.element_type, "input and output must share an element type")
         require(x.get_num_dims() == 3 and y.get_num_dims() == 4, "takes [N, T, H*D] to [N, H, T, D]")
         batch, tokens, width = x.get_shape()
@@ -54,8 +52,7 @@ class MergeHeadsOp(IRDLOperation):
         super().__init__(operands=[input], result_types=[result_type])
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require(x.element_type == y.element_type, "input and output must share an element type")
         require(x.get_num_dims() == 4 and y.get_num_dims() == 3, "takes [N, H, T, D] to [N, T, H*D]")
         batch, heads, tokens, depth = x.get_shape()
@@ -86,8 +83,7 @@ class PrependTokensOp(IRDLOperation):
         super().__init__(operands=[prefix, input], result_types=[result_type])
 
     def verify_(self) -> None:
-        p, x, y = self.prefix.type, self.input.type, self.output.type
-        assert isinstance(p, TensorType) and isinstance(x, TensorType) and isinstance(y, TensorType)
+        p, x, y = tensor_types(self.prefix, self.input, self.output)
         require(
             p.element_type == x.element_type == y.element_type,
             "prefix, input and output must share an element type",
@@ -126,8 +122,7 @@ class SliceTokensOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
-        x, y = self.input.type, self.output.type
-        assert isinstance(x, TensorType) and isinstance(y, TensorType)
+        x, y = tensor_types(self.input, self.output)
         require(x.element_type == y.element_type, "input and output must share an element type")
         require(x.get_num_dims() == 3, "input must be [N, T, C]")
         batch, tokens, width = x.get_shape()
