@@ -17,6 +17,7 @@ from xdsl.irdl import (
     traits_def,
 )
 from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
 
 from ivit_dialect.types import (
     I8_OR_UI8_TENSOR,
@@ -42,6 +43,18 @@ def require_accumulator_holds(terms: int, lhs: int, rhs: int) -> None:
         terms * lhs * rhs < 1 << 31,
         f"int32 accumulator may wrap: {terms} products of up to {lhs} x {rhs}",
     )
+
+
+def require_requant(multipliers: SSAValue, shift: IntegerAttr[I64] | None, channels: int) -> None:
+    """A requant epilogue: one multiplier or one per output channel, and a shift."""
+    (type_,) = tensor_types(multipliers)
+    require(
+        type_.get_shape() in ((channels,), (1,)),
+        f"multipliers must have shape ({channels},) or (1,), got {type_.get_shape()}",
+    )
+    if shift is None:
+        raise VerifyException("requant needs a shift")
+    require_shift(shift)
 
 
 @irdl_op_definition
@@ -128,14 +141,7 @@ class LinearOp(IRDLOperation):
             )
             require(out.element_type == i32, "without a requant the output is the int32 accumulator")
             return
-        (multipliers,) = tensor_types(self.multipliers)
-        require(
-            multipliers.get_shape() in ((outs,), (1,)),
-            f"multipliers must have shape ({outs},) or (1,), got {multipliers.get_shape()}",
-        )
-        require(self.shift is not None, "requant needs a shift")
-        assert self.shift is not None
-        require_shift(self.shift)
+        require_requant(self.multipliers, self.shift, outs)
         if self.table is not None:
             require(self.residual is None, "lookup and residual do not combine")
             (table,) = tensor_types(self.table)
@@ -162,7 +168,8 @@ class LinearOp(IRDLOperation):
 class Conv2dOp(IRDLOperation):
     """Patch embedding: stride equals the kernel, no padding, channels last.
 
-    ``y[n, i, j, o] = sum (x[n, i*KH + h, j*KW + w, c] - input_offset) * weight[o, h, w, c] + b[o]``
+    ``y[n, i, j, o] = sum x[n, i*KH + h, j*KW + w, c] * weight[o, h, w, c] + b[o]``; an optional per-channel
+    requant follows (see ``ivit.requant``), made by ``fuse-requant``.
     """
 
     name = "ivit.conv2d"
@@ -170,11 +177,14 @@ class Conv2dOp(IRDLOperation):
     input = operand_def(I8_OR_UI8_TENSOR)
     weight = operand_def(I8_TENSOR)
     bias = operand_def(I32_TENSOR)
-    output = result_def(I32_TENSOR)
+    multipliers = opt_operand_def(I32_TENSOR)
+    shift = opt_prop_def(I64_ATTR)
+    output = result_def(INTEGER_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$input `,` $weight `,` $bias attr-dict `:`"
+        "$input `,` $weight `,` $bias"
+        " (`requant` `(` $multipliers^ `shift` $shift `:` type($multipliers) `)`)? attr-dict `:`"
         " `(` type($input) `,` type($weight) `,` type($bias) `)` `->` type($output)"
     )
 
@@ -184,8 +194,15 @@ class Conv2dOp(IRDLOperation):
         weight: SSAValue | Operation,
         bias: SSAValue | Operation,
         result_type: IntegerTensor,
+        *,
+        multipliers: SSAValue | None = None,
+        shift: IntegerAttr[I64] | None = None,
     ) -> None:
-        super().__init__(operands=[input, weight, bias], result_types=[result_type])
+        super().__init__(
+            operands=[input, weight, bias, multipliers],
+            properties={"shift": shift},
+            result_types=[result_type],
+        )
 
     def verify_(self) -> None:
         x, w, b, y = tensor_types(self.input, self.weight, self.bias, self.output)
@@ -201,6 +218,10 @@ class Conv2dOp(IRDLOperation):
         require(b.get_shape() == (outs,), f"bias must have shape ({outs},), got {b.get_shape()}")
         expected = (batch, height // kernel_h, width // kernel_w, outs)
         require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        if self.multipliers is None:
+            require(y.element_type == i32, "without a requant the output is the int32 accumulator")
+        else:
+            require_requant(self.multipliers, self.shift, outs)
         require_accumulator_holds(kernel_h * kernel_w * ins, 128, 128)
 
 
@@ -249,18 +270,25 @@ class PatchifyOp(IRDLOperation):
 
 @irdl_op_definition
 class MatmulOp(IRDLOperation):
-    """Batched ``[N, H, M, K] x [N, H, K, P] -> [N, H, M, P]`` in int32; ``transpose_b``: rhs [N, H, P, K]."""
+    """Batched ``[N, H, M, K] x [N, H, K, P] -> [N, H, M, P]`` in int32; ``transpose_b``: rhs [N, H, P, K].
+
+    An optional requant by one multiplier follows (see ``ivit.requant``), made by ``fuse-requant``.
+    """
 
     name = "ivit.matmul"
 
     lhs = operand_def(MATMUL_LHS)
     rhs = operand_def(I8_TENSOR)
     transpose_b = opt_prop_def(UnitAttr)
-    output = result_def(I32_TENSOR)
+    multiplier = opt_prop_def(I64_ATTR)
+    shift = opt_prop_def(I64_ATTR)
+    zero_point = opt_prop_def(I64_ATTR)
+    output = result_def(INTEGER_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$lhs `,` $rhs (`transpose_b` $transpose_b^)? attr-dict `:`"
+        "$lhs `,` $rhs (`transpose_b` $transpose_b^)? (`*` $multiplier^ `shift` $shift)?"
+        " (`zero_point` $zero_point^)? attr-dict `:`"
         " `(` type($lhs) `,` type($rhs) `)` `->` type($output)"
     )
 
@@ -271,10 +299,18 @@ class MatmulOp(IRDLOperation):
         result_type: IntegerTensor,
         *,
         transpose_b: bool = False,
+        multiplier: IntegerAttr[I64] | None = None,
+        shift: IntegerAttr[I64] | None = None,
+        zero_point: IntegerAttr[I64] | None = None,
     ) -> None:
         super().__init__(
             operands=[lhs, rhs],
-            properties={"transpose_b": UnitAttr() if transpose_b else None},
+            properties={
+                "transpose_b": UnitAttr() if transpose_b else None,
+                "multiplier": multiplier,
+                "shift": shift,
+                "zero_point": zero_point,
+            },
             result_types=[result_type],
         )
 
@@ -286,3 +322,13 @@ class MatmulOp(IRDLOperation):
         require(a.get_shape()[3] == inner, f"inner dimensions differ: {a.get_shape()[3]} and {inner}")
         expected = (*a.get_shape()[:3], columns)
         require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        if self.multiplier is None:
+            require(
+                y.element_type == i32 and self.zero_point is None,
+                "without a requant the output is the int32 accumulator",
+            )
+            return
+        require_multiplier(self.multiplier)
+        if self.shift is None:
+            raise VerifyException("requant needs a shift")
+        require_shift(self.shift)
