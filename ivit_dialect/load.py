@@ -1,0 +1,208 @@
+"""Every .mlir file of the project is read and written here.
+
+A module on disk is two files: text that names weights by key, and a safetensors file with their
+bytes. torch-mlir's own text carries the bytes itself, in a resource section: they go to the store.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from xdsl.dialects.builtin import (
+    Builtin,
+    DenseResourceAttr,
+    FileLineColLoc,
+    LocationAttr,
+    ModuleOp,
+    StringAttr,
+    TensorType,
+)
+from xdsl.dialects.func import Func
+from xdsl.ir import Block, Operation
+from xdsl.printer import Printer
+from xdsl.utils.exceptions import ParseError, VerifyException
+from xdsl.utils.hints import isa
+
+from ivit_dialect.dialect import Ivit
+from ivit_dialect.element_types import check_array, numpy_dtype
+from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.parser import ModuleParser
+from ivit_dialect.resources import Resources, split_resources
+from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore, store_path
+from ivit_dialect.torch import Torch
+
+
+def load_module(path: Path, ctx: StoreContext) -> ModuleOp:
+    """The verified module of ``path``; ``ctx.store`` becomes its weight store.
+
+    Weights come from the text's resource section, else from the safetensors file that the module
+    names in ``ivit.store``, else from the one beside ``path`` with the suffix ``.safetensors``.
+
+    Raises FileNotFoundError for a missing file, and ValueError (one line: file, line, what is wrong)
+    for text that does not parse or verify and for weights that are missing or do not fit their type.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    ctx.store = WeightStore()
+    return _load(path.read_bytes(), path, ctx)
+
+
+def parse_module(text: str | bytes, name: str, ctx: StoreContext) -> ModuleOp:
+    """The verified module in ``text``; its resources join ``ctx.store``, which must hold all other weights.
+
+    ``name`` stands for the file in locations and messages. Raises ValueError as ``load_module`` does.
+    """
+    module, resources = _parse(text.encode() if isinstance(text, str) else text, name, ctx)
+    _fill_store(module, resources, ctx.store)
+    return module
+
+
+def save_module(module: ModuleOp, store: WeightStore, path: Path) -> None:
+    """Write ``module`` to ``path`` and ``store`` beside it (suffix .safetensors), each whole or not at all.
+
+    The module gets the attribute ``ivit.store``, or loses it where the store is empty.
+    """
+    weights = path.with_suffix(".safetensors")
+    if len(store):
+        store.save(weights)
+        module.attributes[STORE_ATTRIBUTE] = StringAttr(weights.name)
+    else:
+        module.attributes.pop(STORE_ATTRIBUTE, None)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_text(module_text(module), encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def module_text(module: ModuleOp) -> str:
+    """``module`` in custom syntax, weights as keys only, with a final newline."""
+    stream = StringIO()
+    Printer(stream).print_op(module)
+    return stream.getvalue() + "\n"
+
+
+def location_text(op: Operation) -> str:
+    """``file:line`` of ``op``, or its location as MLIR prints it."""
+    return _location_text(op.location)
+
+
+def _location_text(location: LocationAttr) -> str:
+    if isinstance(location, FileLineColLoc):
+        return f"{location.filename.data}:{location.line.data}"
+    return str(location)
+
+
+def _load(text: bytes, path: Path, ctx: StoreContext) -> ModuleOp:
+    module, resources = _parse(text, str(path), ctx)
+    side_file = store_path(module, path)
+    if side_file is None and any(key not in resources.spans for _, key, _ in _weights(module)):
+        beside = path.with_suffix(".safetensors")
+        side_file = beside if beside.is_file() else None
+    if side_file is not None:
+        ctx.store = WeightStore.open(side_file)
+    _fill_store(module, resources, ctx.store)
+    return module
+
+
+def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resources]:
+    for dialect in (Builtin, Func, Torch, Ivit):
+        if ctx.get_optional_dialect(dialect.name) is None:
+            ctx.load_dialect(dialect)
+    body, resources = split_resources(text, name)
+    try:
+        source = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise resources.error(error.start, "not UTF-8 text") from error
+    module = _parse_text(source, name, ctx)
+    _verify(module)
+    return module, resources
+
+
+def _parse_text(source: str, name: str, ctx: StoreContext) -> ModuleOp:
+    parser: ModuleParser | None = None
+    try:
+        parser = ModuleParser(ctx, source, name)
+        return parser.parse_module()
+    except ParseError as error:
+        location, message = error.span.get_location(), error.msg
+        raise ValueError(f"{location}: {_one_line(message)}") from error
+    except RecursionError as error:
+        raise ValueError(f"{_position(parser, name)}: nested too deeply") from error
+    except Exception as error:
+        # xDSL's parser lets many kinds of exception through on malformed text
+        raise ValueError(f"{_position(parser, name)}: {_one_line(str(error) or repr(error))}") from error
+
+
+def _position(parser: ModuleParser | None, name: str) -> str:
+    return f"{name}:1" if parser is None else parser.line_at_hand()
+
+
+def _one_line(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _verify(module: ModuleOp) -> None:
+    """Verify op by op, so that a message has the location of the op it is about."""
+    for op in module.walk():
+        try:
+            op.verify(verify_nested_ops=False)
+            for region in op.regions:
+                for block in region.blocks:
+                    _verify_order(block)
+        except VerifyException as error:
+            raise ValueError(f"{location_text(op)}: {op.name}: {_one_line(str(error))}") from error
+    try:
+        module.verify()
+    except VerifyException as error:
+        raise ValueError(f"{location_text(module)}: {_one_line(str(error))}") from error
+
+
+def _verify_order(block: Block) -> None:
+    """Within a block a value is defined before it is used (xDSL does not check it)."""
+    seen: set[Operation] = set()
+    for op in block.ops:
+        for operand in op.operands:
+            owner = operand.owner
+            if isinstance(owner, Operation) and owner.parent is block and owner not in seen:
+                raise VerifyException(
+                    f"an operand of {op.name} ({location_text(op)}) is used before it is defined"
+                )
+        seen.add(op)
+
+
+def _weights(module: ModuleOp) -> Iterator[tuple[Operation, str, TensorType[Any]]]:
+    """Each op that names a weight, with the key and the type."""
+    for op in module.walk():
+        if isinstance(op, ConstantOp):
+            yield op, op.key.data, op.output.type
+        for attribute in (*op.properties.values(), *op.attributes.values()):
+            if isinstance(attribute, DenseResourceAttr):
+                tensor = attribute.get_type()
+                if not isa(tensor, TensorType):
+                    raise ValueError(f"{location_text(op)}: dense_resource must be a tensor, got {tensor}")
+                yield op, attribute.resource_handle.data, tensor
+
+
+def _fill_store(module: ModuleOp, resources: Resources, store: WeightStore) -> None:
+    """Decode the resources that ``module`` uses into ``store``; check every weight against its type."""
+    decoded: set[str] = set()
+    for op, key, tensor in _weights(module):
+        try:
+            if key in resources.spans and key not in decoded:
+                if not tensor.has_static_shape():
+                    raise ValueError(f"weight '{key}' has the dynamic type {tensor}")
+                store[key] = resources.decode(key, numpy_dtype(tensor.get_element_type()), tensor.get_shape())
+                decoded.add(key)
+            if key not in store:
+                raise ValueError(f"weight '{key}' is neither in the text's resources nor in the weight store")
+            check_array(store[key], tensor, key)
+        except ValueError as error:
+            message = str(error)
+            located = message.startswith(f"{resources.name}:")
+            raise ValueError(message if located else f"{location_text(op)}: {message}") from error
