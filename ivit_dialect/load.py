@@ -36,7 +36,7 @@ from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore, store
 from ivit_dialect.torch import Torch
 
 
-def load_module(path: Path, ctx: StoreContext) -> ModuleOp:
+def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True) -> ModuleOp:
     """The verified module of ``path``; ``ctx.store`` becomes its weight store.
 
     Weights come from the text's resource section, else from the safetensors file that the module
@@ -44,20 +44,23 @@ def load_module(path: Path, ctx: StoreContext) -> ModuleOp:
 
     Raises FileNotFoundError for a missing file, and ValueError (one line: file, line, what is wrong)
     for text that does not parse or verify and for weights that are missing or do not fit their type.
+    Without ``weights_required`` a missing weight is left to the pass that needs it.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     ctx.store = WeightStore()
-    return _load(path.read_bytes(), path, ctx)
+    return _load(path.read_bytes(), path, ctx, weights_required)
 
 
-def parse_module(text: str | bytes, name: str, ctx: StoreContext) -> ModuleOp:
+def parse_module(
+    text: str | bytes, name: str, ctx: StoreContext, *, weights_required: bool = True
+) -> ModuleOp:
     """The verified module in ``text``; its resources join ``ctx.store``, which must hold all other weights.
 
     ``name`` stands for the file in locations and messages. Raises ValueError as ``load_module`` does.
     """
     module, resources = _parse(text.encode() if isinstance(text, str) else text, name, ctx)
-    _fill_store(module, resources, ctx.store)
+    _fill_store(module, resources, ctx.store, weights_required)
     return module
 
 
@@ -98,7 +101,7 @@ def _location_text(location: LocationAttr) -> str:
     return str(location)
 
 
-def _load(text: bytes, path: Path, ctx: StoreContext) -> ModuleOp:
+def _load(text: bytes, path: Path, ctx: StoreContext, weights_required: bool) -> ModuleOp:
     module, resources = _parse(text, str(path), ctx)
     side_file = store_path(module, path)
     if side_file is None and any(key not in resources.spans for _, key, _ in _weights(module)):
@@ -106,7 +109,7 @@ def _load(text: bytes, path: Path, ctx: StoreContext) -> ModuleOp:
         side_file = beside if beside.is_file() else None
     if side_file is not None:
         ctx.store = WeightStore.open(side_file)
-    _fill_store(module, resources, ctx.store)
+    _fill_store(module, resources, ctx.store, weights_required)
     return module
 
 
@@ -189,7 +192,7 @@ def _weights(module: ModuleOp) -> Iterator[tuple[Operation, str, TensorType[Any]
                 yield op, attribute.resource_handle.data, tensor
 
 
-def _fill_store(module: ModuleOp, resources: Resources, store: WeightStore) -> None:
+def _fill_store(module: ModuleOp, resources: Resources, store: WeightStore, required: bool) -> None:
     """Decode the resources that ``module`` uses into ``store``; check every weight against its type."""
     decoded: set[str] = set()
     for op, key, tensor in _weights(module):
@@ -199,6 +202,8 @@ def _fill_store(module: ModuleOp, resources: Resources, store: WeightStore) -> N
                     raise ValueError(f"weight '{key}' has the dynamic type {tensor}")
                 store[key] = resources.decode(key, numpy_dtype(tensor.get_element_type()), tensor.get_shape())
                 decoded.add(key)
+            if key not in store and not required:
+                continue
             if key not in store:
                 raise ValueError(f"weight '{key}' is neither in the text's resources nor in the weight store")
             check_array(store[key], tensor, key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,3 +135,12 @@ class _Section:
 
     def fail(self, match: re.Match[bytes], message: str) -> ValueError:
         return self.resources.error(match.start(match.lastgroup or 0), f"{message} in the resource section")
+
+
+def weights_as_resources(weights: Mapping[str, NDArray[Any]]) -> str:
+    """The resource section that holds ``weights``, as ``split_resources`` reads it back."""
+    blobs = (
+        f'      "{key}": "0x40000000{np.ascontiguousarray(array).tobytes().hex().upper()}"'
+        for key, array in weights.items()
+    )
+    return "{-#\n  dialect_resources: {\n    builtin: {\n" + ",\n".join(blobs) + "\n    }\n  }\n#-}\n"

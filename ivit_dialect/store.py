@@ -22,6 +22,13 @@ from xdsl.dialects.builtin import ModuleOp, StringAttr
 STORE_ATTRIBUTE = "ivit.store"
 
 
+class MissingWeightError(KeyError):
+    """A key that the IR names and the store lacks."""
+
+    def __str__(self) -> str:
+        return f"weight '{self.args[0]}' is not at hand: give the safetensors file that belongs to the module"
+
+
 class WeightStore(MutableMapping[str, NDArray[Any]]):
     """Arrays by key, in the order of insertion."""
 
@@ -29,7 +36,10 @@ class WeightStore(MutableMapping[str, NDArray[Any]]):
         self._arrays = dict(arrays or {})
 
     def __getitem__(self, key: str) -> NDArray[Any]:
-        return self._arrays[key]
+        try:
+            return self._arrays[key]
+        except KeyError:
+            raise MissingWeightError(key) from None
 
     def __setitem__(self, key: str, value: NDArray[Any]) -> None:
         self._arrays[key] = np.ascontiguousarray(value)

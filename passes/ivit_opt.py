@@ -4,8 +4,8 @@
     ivit-opt --fuse-requant int.mlir
     ivit-opt -p 'conv2d-to-linear,fuse-requant' int.mlir
 
-With ``-o FILE.mlir`` the weights go to ``FILE.safetensors`` beside it; on standard output they follow the IR as
-MLIR resources (``--elide-weights`` leaves them out).
+With ``-o FILE.mlir`` the weights go to ``FILE.safetensors`` beside it; on standard output they follow the
+IR as MLIR resources (``--elide-weights`` leaves them out).
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ivit_dialect.load import parse_module, weights_as_resources
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass, PassPipeline
-from xdsl.utils.exceptions import DiagnosticException, ParseError
+from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
 from xdsl.xdsl_opt_main import xDSLOptMain
 
-from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext
+from ivit_dialect.load import load_module, parse_module
+from ivit_dialect.resources import weights_as_resources
+from ivit_dialect.store import STORE_ATTRIBUTE, MissingWeightError, StoreContext
 from passes.pipelines import PIPELINES
 from passes.registry import get_passes
 
@@ -70,8 +71,14 @@ class IvitOptMain(xDSLOptMain):
 
     def register_all_frontends(self) -> None:
         def parse(stream: IO[bytes]) -> ModuleOp:
-            path = None if self.args.input_file is None else Path(self.args.input_file)
-            return parse_module(stream.read(), self.store_context, path)
+            ctx = self.store_context
+            try:
+                if self.args.input_file is None or self.args.split_input_file:
+                    return parse_module(stream.read(), self.get_input_name(), ctx, weights_required=False)
+                return load_module(Path(self.args.input_file), ctx, weights_required=False)
+            except ValueError as error:
+                # xDSL's driver prints only its own exceptions under --verify-diagnostics
+                raise VerifyException(str(error)) from error
 
         self.available_frontends["mlir"] = parse
 
@@ -150,7 +157,7 @@ class IvitOptMain(xDSLOptMain):
         if self.args.elide_weights or sys.stdout.isatty():
             print("ivit-opt: weights are not shown; -o FILE.mlir writes them", file=sys.stderr)
             return text
-        return f"{text}\n{weights_as_resources(prog, store)}"
+        return f"{text}\n{weights_as_resources(store)}"
 
 
 def _partial(output: Path) -> Path:
@@ -161,7 +168,7 @@ def main() -> None:
     """Console entry point: one line on stderr and exit code 1 on bad input (traceback with IVIT_DEBUG)."""
     try:
         IvitOptMain().run()
-    except (OSError, ValueError, ParseError, DiagnosticException) as error:
+    except (OSError, ValueError, MissingWeightError, ParseError, DiagnosticException) as error:
         if os.environ.get("IVIT_DEBUG"):
             raise
         sys.exit(f"ivit-opt: {error}")
