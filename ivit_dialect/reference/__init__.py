@@ -1,0 +1,67 @@
+"""What each op computes, in NumPy: one pure function per op, plain arrays in, plain arrays out.
+
+Integers are exact: int64 inside, and an OverflowError instead of a value that wrapped. The functions are
+written for reading, apart from every lowering; lowered code is tested against them bit for bit.
+"""
+
+from __future__ import annotations
+
+from ivit_dialect.reference.arithmetic import (
+    addi,
+    floor_div,
+    maxi,
+    muli,
+    reduce_max,
+    reduce_sum,
+    rounding_shift_right,
+    shift_right,
+    subi,
+)
+from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
+from ivit_dialect.reference.elementwise import add, affine, lookup, requant, row_requant
+from ivit_dialect.reference.gelu import shiftgelu
+from ivit_dialect.reference.linear import conv2d, linear, linear_epilogue, matmul, patchify
+from ivit_dialect.reference.norm import i_layernorm, layernorm
+from ivit_dialect.reference.roots import isqrt, newton_sqrt, rsqrt
+from ivit_dialect.reference.shape import merge_heads, prepend_tokens, reshape, slice_tokens, split_heads
+from ivit_dialect.reference.softmax import intdiv, shiftexp, shiftmax, softmax
+
+__all__ = [
+    "DeltaSoftmax",
+    "ShiftmaxSoftmax",
+    "add",
+    "addi",
+    "affine",
+    "attention",
+    "conv2d",
+    "floor_div",
+    "i_layernorm",
+    "intdiv",
+    "isqrt",
+    "layernorm",
+    "linear",
+    "linear_epilogue",
+    "lookup",
+    "matmul",
+    "maxi",
+    "merge_heads",
+    "muli",
+    "newton_sqrt",
+    "patchify",
+    "prepend_tokens",
+    "reduce_max",
+    "reduce_sum",
+    "requant",
+    "reshape",
+    "rounding_shift_right",
+    "row_requant",
+    "rsqrt",
+    "shift_right",
+    "shiftexp",
+    "shiftgelu",
+    "shiftmax",
+    "slice_tokens",
+    "softmax",
+    "split_heads",
+    "subi",
+]
