@@ -7,6 +7,9 @@ AdamW, a cosine schedule with warm-up, label smoothing, random shifts and mirror
 exponential moving average of the weights, which is what is saved.
 """
 
+# pyright: strict, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (torch is only partly typed)
+
 from __future__ import annotations
 
 import argparse
@@ -24,7 +27,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
-from fashion_vit import CHECKPOINT, MEAN, STD, FashionViT  # noqa: E402  (a script beside its model)
+from fashion_vit import CHECKPOINT, MEAN, STD, FashionViT
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
 
@@ -97,7 +100,7 @@ def main() -> None:
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
     images, labels = (torch.from_numpy(a.copy()) for a in load_split(options.data, "train"))
-    test_images, test_labels = (torch.from_numpy(a.copy()) for a in load_split(options.data, "t10k"))
+    test_images, test_labels = (torch.from_numpy(array.copy()) for array in load_split(options.data, "t10k"))
     labels, test_labels = labels.long(), test_labels.long()
 
     model = FashionViT()
@@ -105,7 +108,8 @@ def main() -> None:
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr=options.peak_lr
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=options.peak_lr,
     )
     steps = len(images) // options.batch
     total = steps * options.epochs
@@ -131,7 +135,8 @@ def main() -> None:
             loss_sum += loss.item()
         top1 = accuracy(average, test_images, test_labels)
         seconds = time.perf_counter() - started
-        print(f"epoch {epoch + 1}/{options.epochs}: loss {loss_sum / steps:.3f}, test {top1:.2f} %, {seconds:.0f} s", flush=True)
+        report = f"loss {loss_sum / steps:.3f}, test {top1:.2f} %, {seconds:.0f} s"
+        print(f"epoch {epoch + 1}/{options.epochs}: {report}", flush=True)
         save(average, options.output)
 
 
