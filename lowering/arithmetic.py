@@ -1,0 +1,101 @@
+"""The integer bodies of requantisation: one definition for scalars and vectors of any length, CPU and GPU.
+
+Every function emits arith-level ops through a builder and returns the value; bits equal those of
+``ivit_dialect.reference``.
+"""
+
+from __future__ import annotations
+
+from lowering.kernels.build import LoopBuilder, Operand, Value, element_width, lanes
+
+MULHI_SHIFT = 33
+"""The least shift for which a requant needs only the high half of the product."""
+
+
+def clamp(b: LoopBuilder, x: Value, low: int, high: int) -> Value:
+    """``min(max(x, low), high)``."""
+    return b.min(b.max(x, low), high)
+
+
+def saturate(b: LoopBuilder, x: Value, width: int, *, unsigned: bool = False) -> Value:
+    """``x`` clamped to integers of ``width`` bits (signed unless ``unsigned``), in that width."""
+    if element_width(x) == width and not unsigned:
+        return x
+    low, high = (0, (1 << width) - 1) if unsigned else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
+    return b.truncate(clamp(b, x, low, high), width)
+
+
+def rounding_shift_right(b: LoopBuilder, x: Value, shift: Operand) -> Value:
+    """``(x + 2^(shift-1)) >> shift``, arithmetic: round half up; ``shift`` >= 1 and of the type of ``x``."""
+    if isinstance(shift, int):
+        return b.shr(b.add(x, 1 << (shift - 1)), shift)
+    half = b.shl(b.value(1, x.type), b.sub(shift, 1))
+    return b.shr(b.add(x, half), shift)
+
+
+def mulhi(b: LoopBuilder, x: Value, y: Value) -> Value:
+    """The high 32 bits of the signed 64-bit product of i32 lanes.
+
+    Vectors of even length take even and odd lanes apart, each in place as the low half of a 64-bit lane:
+    that is the form in which processors multiply 32 by 32 bits.
+    """
+    count = lanes(x)
+    if count < 2 or count % 2:
+        product = b.mul(b.sign_extend(x, 64), b.sign_extend(y, 64))
+        return b.truncate(b.shr(product, 32), 32)
+    even = b.mul(_even_lanes(b, x), _even_lanes(b, y))
+    odd = b.mul(_odd_lanes(b, x), _odd_lanes(b, y))
+    halves = b.bitcast(even, 32), b.bitcast(odd, 32)
+    # Lane 2i+1 of each product is its high half (little-endian lanes).
+    mask = [lane + count * (i % 2) for i in range(count) for lane in [i - i % 2 + 1]]
+    return b.shuffle(*halves, mask)
+
+
+def _even_lanes(b: LoopBuilder, x: Value) -> Value:
+    return b.shr(b.shl(b.bitcast(x, 64), 32), 32)
+
+
+def _odd_lanes(b: LoopBuilder, x: Value) -> Value:
+    return b.shr(b.bitcast(x, 64), 32)
+
+
+def requant_form(shift: int) -> str:
+    """``mulhi`` or ``wide``: the cheapest form that is exact for ``shift``; part of a kernel's config."""
+    return "mulhi" if shift >= MULHI_SHIFT else "wide"
+
+
+class Requant:
+    """``(x * b + 2^(c-1)) >> c`` with ``c``, and perhaps ``b``, known at run time only.
+
+    ``form`` is ``requant_form`` of the shift. For ``mulhi`` results are i32, by nested floors
+    ``(mulhi(x, b) + 2^(c-33)) >> (c-32)``; for ``wide`` they are i64. ``count`` is the number of lanes, 0 for
+    scalars. Make it outside the loops: what does not change from call to call is computed here.
+    """
+
+    def __init__(
+        self,
+        b: LoopBuilder,
+        form: str,
+        shift: Value,
+        multiplier: Value | None = None,
+        *,
+        count: int = 0,
+    ) -> None:
+        self._b = b
+        self.wide = form == "wide"
+        shift = shift if self.wide else b.truncate(b.sub(shift, 32), 32)
+        half = b.shl(b.value(1, shift.type), b.sub(shift, 1))
+        self._shift, self._half = self._splat(shift, count), self._splat(half, count)
+        self._multiplier = None if multiplier is None else self._splat(b.truncate(multiplier, 32), count)
+
+    def _splat(self, x: Value, count: int) -> Value:
+        return self._b.broadcast(x, count) if count else x
+
+    def __call__(self, x: Value, multiplier: Value | None = None) -> Value:
+        """Requantise lanes of at most 32 bits; ``multiplier`` (i32 lanes) where it is per channel."""
+        b = self._b
+        factor = self._multiplier if multiplier is None else multiplier
+        assert factor is not None, "a requant needs a multiplier"
+        x = b.sign_extend(x, 32)
+        high = b.mul(b.sign_extend(x, 64), b.sign_extend(factor, 64)) if self.wide else mulhi(b, x, factor)
+        return b.shr(b.add(high, self._half), self._shift)

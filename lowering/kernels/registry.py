@@ -1,0 +1,24 @@
+"""All kernel families, by name and by the op that they compute."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from xdsl.ir import Operation
+
+from lowering.kernels.base import KernelFamily, PlanFunction
+
+
+@cache
+def families() -> dict[str, KernelFamily]:
+    """Every kernel family by name; a new family adds its line here."""
+    from lowering.kernels import tokens
+
+    listed = (tokens.COPY, tokens.PATCHIFY)
+    return {family.name: family for family in listed}
+
+
+@cache
+def plans() -> dict[type[Operation], PlanFunction]:
+    """How each op class is launched."""
+    return {op: plan for family in families().values() for op, plan in family.plans.items()}

@@ -1,0 +1,85 @@
+"""How constants are laid out in the weight blob: shapes at compile time, bytes once the store is at hand.
+
+A packing takes the arrays of one or more store keys to one packed array. Kernels know each layout by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape: TypeAlias = tuple[int, ...]
+Parameters: TypeAlias = tuple[int, ...]
+Array: TypeAlias = NDArray[Any]
+
+BYTE_OFFSET = 128
+"""What is added to int8 activations where the dot instruction takes unsigned bytes."""
+
+
+@dataclass(frozen=True)
+class Packing:
+    """``shape(shapes, parameters)`` of the packed array, and ``pack(arrays, parameters)`` itself."""
+
+    shape: Callable[[Sequence[Shape], Parameters], Shape]
+    pack: Callable[[Sequence[Array], Parameters], Array]
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def _padded(array: Array, extents: Sequence[int]) -> Array:
+    return np.pad(array, [(0, new - old) for old, new in zip(array.shape, extents, strict=True)])
+
+
+def _panels_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
+    (outs, ins), (columns, depth) = shapes[0], parameters
+    return (_round_up(outs, columns) // columns, _round_up(ins, depth) // depth, columns * depth)
+
+
+def _pack_panels(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """Weights ``[out, in]`` as ``[panel][in / depth][column * depth]``, padded with zeros."""
+    (weight,), (columns, depth) = arrays, parameters
+    outs, ins = weight.shape
+    whole = _padded(weight, (_round_up(outs, columns), _round_up(ins, depth)))
+    panels = whole.reshape(-1, columns, whole.shape[1] // depth, depth).transpose(0, 2, 1, 3)
+    return panels.reshape(_panels_shape([weight.shape], parameters))
+
+
+def _columns_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
+    (outs,), (columns,) = shapes[0], parameters
+    return (_round_up(outs, columns),)
+
+
+def _pack_columns(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """One number per output channel, padded with zeros to whole panels."""
+    return _padded(arrays[0], _columns_shape([arrays[0].shape], parameters))
+
+
+def _pack_offset_bias(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """``bias - 128 * sum_k weight[:, k]``, wrapping as accumulators do: undoes the activations' offset."""
+    bias, weight = arrays
+    corrected = bias.astype(np.int64) - BYTE_OFFSET * weight.astype(np.int64).sum(axis=1)
+    return _pack_columns([corrected.astype(np.int32)], parameters)
+
+
+def _plain(shapes: Sequence[Shape], _: Parameters) -> Shape:
+    return shapes[0]
+
+
+def _unbatched(shapes: Sequence[Shape], _: Parameters) -> Shape:
+    return shapes[0][1:]
+
+
+PACKINGS: dict[str, Packing] = {
+    "plain": Packing(_plain, lambda arrays, _: arrays[0]),
+    "unbatched": Packing(_unbatched, lambda arrays, _: arrays[0][0]),
+    "panels": Packing(_panels_shape, _pack_panels),
+    "columns": Packing(_columns_shape, _pack_columns),
+    "offset_bias": Packing(_columns_shape, _pack_offset_bias),
+}
+"""By name. ``panels`` takes (columns, depth); ``columns`` and ``offset_bias`` take (columns,)."""

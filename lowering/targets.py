@@ -1,0 +1,133 @@
+"""Facts about the targets of the CPU path, as data: kernels ask, and never branch on a target's name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import llvmlite.binding as llvm
+
+
+@dataclass(frozen=True)
+class DotInstruction:
+    """How groups of ``depth`` int8 products enter an int32 lane.
+
+    ``pairs`` multiplies int16 lanes by twos (``depth`` 2); ``quads`` multiplies unsigned by signed bytes by
+    fours (``depth`` 4), so that int8 activations are offset by 128 and the bias makes up for it.
+    ``accumulates`` says that the instruction adds to its first operand, else an addition follows.
+    An ``intrinsic`` of None is plain multiplication of widened lanes.
+    """
+
+    form: str
+    depth: int
+    intrinsic: str | None
+    accumulates: bool
+
+
+@dataclass(frozen=True)
+class Target:
+    """One processor: what LLVM is told, and what the kernels are shaped by.
+
+    ``vector_bytes`` is the width of a register; the GEMM keeps ``tile_rows`` rows of ``tile_columns`` int32
+    accumulators in registers. ``byte_permute`` names the intrinsic that looks bytes up in two registers
+    (128 entries), or is None.
+    """
+
+    name: str
+    triple: str
+    cpu: str
+    features: str
+    vector_bytes: int
+    dot: DotInstruction
+    tile_rows: int
+    tile_columns: int
+    byte_permute: str | None = None
+
+    def lanes(self, width: int) -> int:
+        """How many integers of ``width`` bits a register holds."""
+        return self.vector_bytes * 8 // width
+
+
+PLAIN = DotInstruction("pairs", 2, None, accumulates=False)
+PMADDWD_256 = DotInstruction("pairs", 2, "llvm.x86.avx2.pmadd.wd", accumulates=False)
+PMADDWD_512 = DotInstruction("pairs", 2, "llvm.x86.avx512.pmaddw.d.512", accumulates=False)
+VPDPWSSD_512 = DotInstruction("pairs", 2, "llvm.x86.avx512.vpdpwssd.512", accumulates=True)
+
+_AVX512_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
+
+X86_64_AVX512VNNI = Target(
+    name="x86-64-avx512vnni",
+    triple="x86_64-unknown-linux-gnu",
+    cpu="x86-64-v4",
+    features="+avx512vnni",
+    vector_bytes=64,
+    dot=VPDPWSSD_512,
+    tile_rows=6,
+    tile_columns=64,
+)
+X86_64_AVX512 = replace(
+    X86_64_AVX512VNNI,
+    name="x86-64-avx512",
+    features="",
+    dot=PMADDWD_512,
+)
+X86_64_AVX2 = Target(
+    name="x86-64-avx2",
+    triple="x86_64-unknown-linux-gnu",
+    cpu="x86-64-v3",
+    features="",
+    vector_bytes=32,
+    dot=PMADDWD_256,
+    tile_rows=6,
+    tile_columns=16,
+)
+GENERIC = Target(
+    name="generic",
+    triple="",
+    cpu="generic",
+    features="",
+    vector_bytes=16,
+    dot=PLAIN,
+    tile_rows=4,
+    tile_columns=8,
+)
+
+TARGETS = {t.name: t for t in (X86_64_AVX512VNNI, X86_64_AVX512, X86_64_AVX2, GENERIC)}
+"""By name, the most capable first."""
+
+_NEEDS = {
+    X86_64_AVX512VNNI.name: (*_AVX512_FEATURES, "avx512vnni"),
+    X86_64_AVX512.name: _AVX512_FEATURES,
+    X86_64_AVX2.name: ("avx2", "fma", "bmi2"),
+    GENERIC.name: (),
+}
+
+
+def target_by_name(name: str) -> Target:
+    """The target of that name; ``host`` is the machine at hand. ValueError names the choices."""
+    if name == "host":
+        return host_target()
+    if name not in TARGETS:
+        raise ValueError(f"unknown target '{name}', expected host or one of {', '.join(TARGETS)}")
+    target = TARGETS[name]
+    return target if target.triple else replace(target, triple=llvm.get_process_triple())
+
+
+def host_targets() -> list[Target]:
+    """Every target that this machine can run, the most capable first."""
+    features = llvm.get_host_cpu_features()
+    return [
+        target_by_name(name)
+        for name in TARGETS
+        if all(features.get(feature, False) for feature in _NEEDS[name])
+    ]
+
+
+def host_target() -> Target:
+    """The most capable target of this machine, tuned for its very processor."""
+    best = host_targets()[0]
+    return replace(
+        best,
+        triple=llvm.get_process_triple(),
+        cpu=llvm.get_host_cpu_name(),
+        features=llvm.get_host_cpu_features().flatten(),
+    )
