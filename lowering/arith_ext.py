@@ -1,9 +1,9 @@
 """The `arith_ext` dialect: arith's casts, comparison and selection on vectors.
 
 xDSL's `arith.extsi`, `extui`, `trunci`, `cmpi` and `select` verify on scalars only, whereas MLIR's take
-vectors too. These ops are MLIR's, lane by lane, under a name of our own: `arith_ext.extsi` on `vector<16xi8>` is
-`arith.extsi` on each lane. The functions at the end choose the right op for a scalar or a vector, so that one
-body serves both.
+vectors too. These ops are MLIR's, lane by lane, under a name of our own: `arith_ext.extsi` on
+`vector<16xi8>` is `arith.extsi` on each lane. The functions at the end choose the right op for a scalar or
+a vector, so that one body serves both.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class VectorCastOp(IRDLOperation, ABC):
 
     assembly_format = "$input attr-dict `:` type($input) `to` type($result)"
 
-    widens: ClassVar[bool]
+    WIDENS: ClassVar[bool]
 
     def __init__(self, value: SSAValue | Operation, result_type: Attribute):
         super().__init__(operands=[value], result_types=[result_type])
@@ -68,8 +68,8 @@ class VectorCastOp(IRDLOperation, ABC):
             raise VerifyException(
                 f"operand and result must have the same shape, got {self.input.type} and {self.result.type}"
             )
-        if (out_width > in_width) != self.widens or in_width == out_width:
-            relation = "wider" if self.widens else "narrower"
+        if (out_width > in_width) != self.WIDENS or in_width == out_width:
+            relation = "wider" if self.WIDENS else "narrower"
             raise VerifyException(
                 f"result lanes must be {relation} than the operand's, "
                 f"got {self.input.type} and {self.result.type}"
@@ -81,7 +81,7 @@ class ExtSIOp(VectorCastOp):
     """Sign extension of each lane."""
 
     name = "arith_ext.extsi"
-    widens = True
+    WIDENS: ClassVar = True
 
 
 @irdl_op_definition
@@ -89,7 +89,7 @@ class ExtUIOp(VectorCastOp):
     """Zero extension of each lane."""
 
     name = "arith_ext.extui"
-    widens = True
+    WIDENS: ClassVar = True
 
 
 @irdl_op_definition
@@ -97,7 +97,7 @@ class TruncIOp(VectorCastOp):
     """The low bits of each lane (wraps, does not saturate)."""
 
     name = "arith_ext.trunci"
-    widens = False
+    WIDENS: ClassVar = False
 
 
 @irdl_op_definition

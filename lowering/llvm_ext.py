@@ -1,15 +1,22 @@
 """The `llvm_ext` dialect: instructions of LLVM IR that xDSL's `llvm` dialect lacks.
 
 Names and operands follow MLIR's LLVM dialect (`llvm.extractelement`, `llvm.atomicrmw`, `llvm.fence`, …), so
-that each op can be replaced by its namesake once xDSL has it. `cpu_relax` alone is ours: it tells the core that a
-loop spins.
+that each op can be replaced by its namesake once xDSL has it. `cpu_relax` alone is ours: it tells the core
+that a loop spins.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from xdsl.dialects.builtin import IntegerType, SignlessIntegerConstraint, StringAttr, VectorType
+from xdsl.dialects.builtin import (
+    I64,
+    IntegerAttr,
+    IntegerType,
+    SignlessIntegerConstraint,
+    StringAttr,
+    VectorType,
+)
 from xdsl.dialects.llvm import LLVMPointerType
 from xdsl.ir import Attribute, Dialect, Operation, SSAValue
 from xdsl.irdl import (
@@ -103,6 +110,26 @@ class AddrSpaceCastOp(IRDLOperation):
 
     def __init__(self, arg: SSAValue | Operation, result_type: LLVMPointerType):
         super().__init__(operands=[arg], result_types=[result_type])
+
+
+@irdl_op_definition
+class AssumeAlignedOp(IRDLOperation):
+    """Promises LLVM that a pointer is a multiple of `alignment` bytes."""
+
+    name = "llvm_ext.assume_aligned"
+
+    ptr = operand_def(LLVMPointerType)
+    alignment = prop_def(IntegerAttr[I64])
+
+    assembly_format = "$ptr `,` $alignment attr-dict `:` type($ptr)"
+
+    def __init__(self, ptr: SSAValue | Operation, alignment: int):
+        super().__init__(operands=[ptr], properties={"alignment": IntegerAttr(alignment, 64)})
+
+    def verify_(self) -> None:
+        value = self.alignment.value.data
+        if value <= 0 or value & (value - 1):
+            raise VerifyException(f"alignment {value} is not a power of two")
 
 
 @irdl_op_definition
@@ -249,6 +276,7 @@ LLVMExt = Dialect(
     "llvm_ext",
     [
         AddrSpaceCastOp,
+        AssumeAlignedOp,
         AtomicLoadOp,
         AtomicRMWOp,
         AtomicStoreOp,

@@ -1,0 +1,47 @@
+"""The passes and dialects of this room by name, imported only when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+
+from xdsl.ir import Dialect
+from xdsl.passes import ModulePass
+
+_PASSES = {
+    "convert-arith-to-llvm": "ConvertArithToLLVMPass",
+    "convert-cf-to-llvm": "ConvertCfToLLVMPass",
+    "convert-func-to-llvm": "ConvertFuncToLLVMPass",
+    "convert-memref-to-llvm": "ConvertMemrefToLLVMPass",
+    "convert-vector-to-llvm": "ConvertVectorToLLVMPass",
+    "lower-scf-to-cf": "LowerScfToCfPass",
+}
+
+_DIALECTS = {
+    "arith_ext": ("lowering.arith_ext", "ArithExt"),
+    "llvm_ext": ("lowering.llvm_ext", "LLVMExt"),
+}
+
+
+def _pass_loader(name: str, class_name: str) -> Callable[[], type[ModulePass]]:
+    def load() -> type[ModulePass]:
+        return getattr(import_module(f"lowering.{name.replace('-', '_')}"), class_name)
+
+    return load
+
+
+def _dialect_loader(module: str, name: str) -> Callable[[], Dialect]:
+    def load() -> Dialect:
+        return getattr(import_module(module), name)
+
+    return load
+
+
+def get_passes() -> dict[str, Callable[[], type[ModulePass]]]:
+    """Factories by pass name; a pass named ``a-b`` is the class in ``lowering/a_b.py``."""
+    return {name: _pass_loader(name, class_name) for name, class_name in _PASSES.items()}
+
+
+def get_dialects() -> dict[str, Callable[[], Dialect]]:
+    """Factories by dialect name."""
+    return {name: _dialect_loader(*where) for name, where in _DIALECTS.items()}
