@@ -221,7 +221,10 @@ class IvitFunctions(InterpreterFunctions):
 
     @impl(Conv2dOp)
     def conv2d(self, interpreter: Interpreter, op: Conv2dOp, args: PythonValues) -> PythonValues:
-        return (reference.conv2d(args[0], args[1], args[2]),)
+        accumulator = reference.conv2d(args[0], args[1], args[2])
+        if op.multipliers is None:
+            return (accumulator,)
+        return (reference.requant(accumulator, args[3], integer(op.shift), dtype_of(op.output)),)
 
     @impl(PatchifyOp)
     def patchify(self, interpreter: Interpreter, op: PatchifyOp, args: PythonValues) -> PythonValues:
@@ -229,7 +232,11 @@ class IvitFunctions(InterpreterFunctions):
 
     @impl(MatmulOp)
     def matmul(self, interpreter: Interpreter, op: MatmulOp, args: PythonValues) -> PythonValues:
-        return (reference.matmul(args[0], args[1], transpose_b=op.transpose_b is not None),)
+        accumulator = reference.matmul(args[0], args[1], transpose_b=op.transpose_b is not None)
+        if op.multiplier is None:
+            return (accumulator,)
+        constants = integer(op.multiplier), integer(op.shift)
+        return (reference.requant(accumulator, *constants, dtype_of(op.output), integer(op.zero_point)),)
 
     @impl(ShiftExpOp)
     def shiftexp(self, interpreter: Interpreter, op: ShiftExpOp, args: PythonValues) -> PythonValues:

@@ -30,6 +30,16 @@ from ivit_dialect.types import (
 )
 
 
+def broadcast_shape(a: IntegerTensor, b: IntegerTensor) -> tuple[int, ...]:
+    """The shape of ``a`` and ``b`` together under NumPy's broadcasting; VerifyException where they clash."""
+    rank = max(a.get_num_dims(), b.get_num_dims())
+    left = (1,) * (rank - a.get_num_dims()) + a.get_shape()
+    right = (1,) * (rank - b.get_num_dims()) + b.get_shape()
+    for m, n in zip(left, right, strict=True):
+        require(m == n or 1 in (m, n), f"shapes do not broadcast: {a.get_shape()} and {b.get_shape()}")
+    return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
+
+
 class BroadcastOp(IRDLOperation, ABC):
     """Integer arithmetic with NumPy's broadcasting; the exact result must fit the result's type."""
 
@@ -47,12 +57,7 @@ class BroadcastOp(IRDLOperation, ABC):
 
     def verify_(self) -> None:
         a, b, y = tensor_types(self.lhs, self.rhs, self.output)
-        rank = max(a.get_num_dims(), b.get_num_dims())
-        left = (1,) * (rank - a.get_num_dims()) + a.get_shape()
-        right = (1,) * (rank - b.get_num_dims()) + b.get_shape()
-        for m, n in zip(left, right, strict=True):
-            require(m == n or 1 in (m, n), f"shapes do not broadcast: {a.get_shape()} and {b.get_shape()}")
-        expected = tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
+        expected = broadcast_shape(a, b)
         require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
 
 
