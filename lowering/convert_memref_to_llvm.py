@@ -95,7 +95,7 @@ def _alloca(op: memref.AllocaOp, c: Converter) -> Sequence[SSAValue]:
 
 def _view(op: memref.ViewOp, c: Converter) -> Sequence[SSAValue]:
     memref_strides(op.result.type, c)
-    return [offset_pointer(c.operand(op.source), i8, [(op.byte_shift, 1)], c)]
+    return [offset_pointer(c.operand(op.source), i8, [op.byte_shift], c)]
 
 
 def _kept_dimensions(op: memref.SubviewOp, sizes: Sequence[int | SSAValue], result: MemRefType) -> list[int]:
@@ -128,8 +128,7 @@ def _subview(op: memref.SubviewOp, c: Converter) -> Sequence[SSAValue]:
     shape = result.get_shape()
     if any(e != g for e, g, size in zip(expected, given, shape, strict=True) if size != 1):
         fail(op, f"strides of {result} are not those of the subview, {list(expected)}")
-    element = c.type(source.element_type)
-    return [offset_pointer(c.operand(op.source), element, list(zip(offsets, source_strides, strict=True)), c)]
+    return [element_pointer(op.source, offsets, c)]
 
 
 def _reinterpret_cast(op: memref.ReinterpretCastOp, c: Converter) -> Sequence[SSAValue]:
@@ -142,7 +141,7 @@ def _reinterpret_cast(op: memref.ReinterpretCastOp, c: Converter) -> Sequence[SS
         fail(op, f"strides of {result} are not {list(static)}")
     offsets = get_dynamic_index_list(op.static_offsets.get_values(), op.offsets, DYNAMIC_INDEX)
     element = c.type(source.element_type)
-    return [offset_pointer(c.operand(op.source), element, [(offsets[0], 1)], c)]
+    return [offset_pointer(c.operand(op.source), element, offsets, c)]
 
 
 def _cast(op: memref.CastOp, c: Converter) -> Sequence[SSAValue]:
