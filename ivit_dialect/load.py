@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import (
     TensorType,
 )
 from xdsl.dialects.func import Func
+from xdsl.dialects.tensor import Tensor
 from xdsl.ir import Block, Operation
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError, VerifyException
@@ -114,7 +115,7 @@ def _load(text: bytes, path: Path, ctx: StoreContext, weights_required: bool) ->
 
 
 def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resources]:
-    for dialect in (Builtin, Func, Torch, Ivit):
+    for dialect in (Builtin, Func, Tensor, Torch, Ivit):
         if ctx.get_optional_dialect(dialect.name) is None:
             ctx.load_dialect(dialect)
     body, resources = split_resources(text, name)
