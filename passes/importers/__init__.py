@@ -1,0 +1,1 @@
+"""From PyTorch to torch-mlir text: sources, constant folding in torch, export."""

@@ -1,0 +1,137 @@
+"""``hf:PATH_OR_NAME``: ViT, DeiT and DINOv2 from transformers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from passes.importers.extras import require
+from passes.importers.source import Source
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PIXEL_LEVELS = 255.0
+SUPPORTED = ("vit", "deit", "dinov2", "dinov2_with_registers")
+
+
+def load(name: str, input_shape: Sequence[int] | None) -> Source:
+    """The model saved at the local path ``name``, or of that name in the hub's cache or on the hub.
+
+    Classifiers give logits; backbones give the class token's features. The input size is the one of the
+    image processor where there is one (DINOv2 is trained at 518 and used at 224), else the config's.
+    Raises ValueError where the model cannot be loaded or is not a ViT, DeiT or DINOv2.
+    """
+    origin = f"hf:{name}"
+    transformers, torch = require("transformers"), require("torch")
+    config = _config(transformers, origin, name)
+    if config.model_type not in SUPPORTED:
+        raise ValueError(
+            f"{origin}: model type {config.model_type} is not supported: use one of {', '.join(SUPPORTED)}"
+        )
+    model = _model(transformers, torch, config, name)
+    processor = _processor(transformers, name)
+    channels, height, width = _input_shape(config, processor, input_shape, origin)
+    example = torch.zeros(1, channels, height, width)
+    _fix_position_embeddings(torch, model, example)
+    mean, std = normalisation(processor)
+    return Source(_single_output(torch, model), example, mean, std, prefix="model.")
+
+
+def normalisation(processor: dict[str, Any]) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Mean and std of pixels in [0, 1] from an image processor's config; (None, None) where it has none.
+
+    A processor computes (pixel·rescale_factor − mean) / std.
+    """
+    mean, std = processor.get("image_mean"), processor.get("image_std")
+    if mean is None or std is None or not processor.get("do_normalize", True):
+        return None, None
+    factor = processor.get("rescale_factor", 1 / PIXEL_LEVELS) if processor.get("do_rescale", True) else 1.0
+    gain = PIXEL_LEVELS * factor
+    # 255·(1/255) is not always exactly one
+    gain = 1.0 if abs(gain - 1.0) < 1e-6 else gain
+    return tuple(float(m) / gain for m in mean), tuple(float(s) / gain for s in std)
+
+
+def _config(transformers: Any, origin: str, name: str) -> Any:
+    if name.startswith((".", "/", "~")) and not Path(name).expanduser().is_dir():
+        raise ValueError(f"{origin}: no such directory")
+    try:
+        return transformers.AutoConfig.from_pretrained(str(Path(name).expanduser()) if "~" in name else name)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(f"{origin}: no model there: {reason}") from error
+
+
+def _model(transformers: Any, torch: Any, config: Any, name: str) -> Any:
+    architectures: list[str] = config.architectures or []
+    kind = architectures[0] if architectures else ""
+    loader = getattr(transformers, kind, None) or transformers.AutoModel
+    options: dict[str, Any] = {"dtype": torch.float32}
+    if config.model_type in ("vit", "deit") and "For" not in kind:
+        # its pooler ends in a tanh, which pre-training used and features do not
+        options["add_pooling_layer"] = False
+    return loader.from_pretrained(name, **options).eval()
+
+
+def _processor(transformers: Any, name: str) -> dict[str, Any]:
+    path = transformers.utils.cached_file(
+        name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False
+    )
+    return {} if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def _input_shape(
+    config: Any, processor: dict[str, Any], given: Sequence[int] | None, origin: str
+) -> tuple[int, int, int]:
+    if given is not None:
+        if len(given) not in (3, 4):
+            raise ValueError(f"{origin}: the input shape must be C,H,W, got {list(given)}")
+        return given[-3], given[-2], given[-1]
+    height, width = _pair(config.image_size)
+    if config.model_type.startswith("dinov2"):
+        size = processor.get("crop_size") if processor.get("do_center_crop") else processor.get("size")
+        if isinstance(size, dict) and "height" in size:
+            height, width = int(size["height"]), int(size["width"])
+        elif isinstance(size, int):
+            height, width = size, size
+    return int(config.num_channels), height, width
+
+
+def _pair(size: Any) -> tuple[int, int]:
+    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
+
+
+def _fix_position_embeddings(torch: Any, model: Any, example: Any) -> None:
+    """Interpolate the position embeddings once for ``example``'s size; the graph then has a constant."""
+    for module in model.modules():
+        if not hasattr(module, "interpolate_pos_encoding") or not hasattr(module, "patch_embeddings"):
+            continue
+        height, width = int(example.shape[-2]), int(example.shape[-1])
+        with torch.no_grad():
+            patches = module.patch_embeddings.projection(example).flatten(2).shape[-1]
+            tokens = torch.zeros(1, patches + 1, module.position_embeddings.shape[-1])
+            fixed = module.interpolate_pos_encoding(tokens, height, width).contiguous()
+        module.position_embeddings = torch.nn.Parameter(fixed, requires_grad=False)
+        module.interpolate_pos_encoding = lambda *_args, embeddings=module: embeddings.position_embeddings
+        module.image_size = (height, width)
+        module.patch_embeddings.image_size = (height, width)
+
+
+def _single_output(torch: Any, model: Any) -> nn.Module:
+    class SingleOutput(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixels: Any) -> Any:
+            outputs = self.model(pixels)
+            if "logits" in outputs:
+                return outputs["logits"]
+            if outputs.get("pooler_output") is not None:
+                return outputs["pooler_output"]
+            return outputs["last_hidden_state"][:, 0]
+
+    return SingleOutput().eval()

@@ -1,0 +1,1 @@
+"""Rewrite patterns of ``raise-torch``, one family per file."""
