@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias, cast
 
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     I64,
     IntegerAttr,
     IntegerType,
@@ -33,8 +34,18 @@ I64_ATTR = cast(AttrConstraint[IntegerAttr[I64]], IntegerAttr.constr(type=EqAttr
 
 
 def tensor_types(*values: SSAValue) -> list[IntegerTensor]:
-    """The types of ``values``, which constraints have already shown to be tensors of integers."""
-    return [cast(IntegerTensor, value.type) for value in values]
+    """The types of ``values``, which constraints have already shown to be tensors of integers.
+
+    VerifyException unless their extents are positive and at most the first one (the batch) is dynamic.
+    """
+    types = [cast(IntegerTensor, value.type) for value in values]
+    for type_ in types:
+        batch, *others = type_.get_shape() or (0,)
+        require(
+            (batch > 0 or batch == DYNAMIC_INDEX) and all(extent > 0 for extent in others),
+            f"extents must be positive, and only the first may be dynamic, got {type_}",
+        )
+    return types
 
 
 def integer_range(element: Attribute) -> tuple[int, int]:
@@ -75,4 +86,25 @@ def require_same_shape(a: IntegerTensor, b: IntegerTensor, what: str) -> None:
     require(
         a.get_shape() == b.get_shape(),
         f"{what} must have the same shape, got {a.get_shape()} and {b.get_shape()}",
+    )
+
+
+def require_zero_point(zero_point: IntegerAttr[I64] | None, element: Attribute) -> None:
+    """A zero point, where there is one, is a value of the element type that it shifts."""
+    low, high = integer_range(element)
+    value = 0 if zero_point is None else zero_point.value.data
+    require(low <= value <= high, f"zero_point must lie in [{low}, {high}], got {value}")
+
+
+def require_table(table: IntegerTensor, output: IntegerTensor) -> None:
+    """A table of one entry for each value of 8 bits."""
+    require(table.get_shape() == (256,), f"table must have 256 entries, got shape {table.get_shape()}")
+    require(table.element_type == output.element_type, "table and output must share an element type")
+
+
+def require_row_multiplier(dividend: int, min_divisor: int) -> None:
+    """A row's multiplier, ``floor(dividend / divisor)``, fits 31 bits and can be more than 0."""
+    require(
+        1 <= dividend // min_divisor < 1 << 31,
+        f"dividend / min_divisor must lie in [1, 2^31), got {dividend} / {min_divisor}",
     )

@@ -20,6 +20,7 @@ from xdsl.irdl import (
 from xdsl.parser import AttrParser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
+from xdsl.utils.exceptions import VerifyException
 
 from ivit_dialect.ops.linear import require_accumulator_holds
 from ivit_dialect.ops.nonlinear import require_shift_exp
@@ -31,9 +32,11 @@ from ivit_dialect.types import (
     i64_attr,
     require,
     require_multiplier,
+    require_row_multiplier,
     require_same_shape,
     require_shift,
     tensor_types,
+    ui8,
 )
 
 DELTA_MIN_DIVISOR = 255
@@ -155,13 +158,16 @@ class AttentionOp(IRDLOperation):
         require_shift(softmax.shift)
         require_shift(softmax.context_shift)
         if isinstance(softmax, DeltaSoftmaxAttr):
-            require(self.table is not None, "delta_softmax needs a table")
+            if self.table is None:
+                raise VerifyException("delta_softmax needs a table")
             require_accumulator_holds(tokens, 255, 128)
-            dividend = softmax.dividend.value.data
+            (table,) = tensor_types(self.table)
             require(
-                0 < dividend // DELTA_MIN_DIVISOR < 1 << 31,
-                f"dividend / {DELTA_MIN_DIVISOR} must lie in [1, 2^31), got {dividend}",
+                table.get_shape() == (256,) and table.element_type == ui8,
+                f"delta_softmax needs a table of 256 ui8, got {table}",
             )
+            require(softmax.multiplier.value.data > 0, "multiplier must be positive")
+            require_row_multiplier(softmax.dividend.value.data, DELTA_MIN_DIVISOR)
         else:
             require(self.table is None, "shiftmax_softmax takes no table")
             require_shift_exp(softmax.x0.value.data, softmax.n.value.data, tokens)

@@ -27,8 +27,11 @@ from ivit_dialect.types import (
     integer_range,
     require,
     require_multiplier,
+    require_row_multiplier,
     require_same_shape,
     require_shift,
+    require_table,
+    require_zero_point,
     tensor_types,
 )
 
@@ -135,12 +138,7 @@ class RequantOp(IRDLOperation):
                 channels.get_shape() == (x.get_shape()[-1],),
                 f"multipliers must have shape ({x.get_shape()[-1]},), got {channels.get_shape()}",
             )
-        if self.zero_point is not None:
-            low, high = integer_range(y.element_type)
-            require(
-                low <= self.zero_point.value.data <= high,
-                f"zero_point must lie in [{low}, {high}], got {self.zero_point.value.data}",
-            )
+        require_zero_point(self.zero_point, y.element_type)
 
 
 @irdl_op_definition
@@ -194,10 +192,7 @@ class RowRequantOp(IRDLOperation):
         )
         least, dividend = self.min_divisor.value.data, self.dividend.value.data
         require(least > 0, f"min_divisor must be positive, got {least}")
-        require(
-            dividend > 0 and dividend // least < 1 << 31,
-            f"dividend / min_divisor must lie in [1, 2^31), got {dividend} / {least}",
-        )
+        require_row_multiplier(dividend, least)
         require_shift(self.shift)
 
 
@@ -283,8 +278,7 @@ class LookupOp(IRDLOperation):
     def verify_(self) -> None:
         x, t, y = tensor_types(self.input, self.table, self.output)
         require_same_shape(x, y, "input and output")
-        require(t.get_shape() == (256,), f"table must have 256 entries, got shape {t.get_shape()}")
-        require(t.element_type == y.element_type, "table and output must share an element type")
+        require_table(t, y)
 
 
 @irdl_op_definition

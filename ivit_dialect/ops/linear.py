@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i8, i16, i32
+from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i8, i16, i32, i64
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     AttrSetConstraint,
@@ -27,9 +27,12 @@ from ivit_dialect.types import (
     INTEGER_TENSOR,
     IntegerTensor,
     i64_attr,
+    integer_range,
     require,
     require_multiplier,
     require_shift,
+    require_table,
+    require_zero_point,
     tensor_types,
     ui8,
 )
@@ -136,17 +139,25 @@ class LinearOp(IRDLOperation):
     def _verify_epilogue(self, outs: int, out: IntegerTensor) -> None:
         if self.multipliers is None:
             require(
-                self.table is None and self.residual is None and self.zero_point is None,
+                self.table is None
+                and self.residual is None
+                and self.zero_point is None
+                and self.shift is None,
                 "an epilogue needs a requant",
             )
             require(out.element_type == i32, "without a requant the output is the int32 accumulator")
             return
         require_requant(self.multipliers, self.shift, outs)
+        require_zero_point(self.zero_point, out.element_type if self.table is None else i8)
+        require(
+            (self.residual is None) == (self.residual_multiplier is None)
+            and (self.residual is None) == (self.residual_shift is None),
+            "residual comes with its multiplier and shift",
+        )
         if self.table is not None:
             require(self.residual is None, "lookup and residual do not combine")
             (table,) = tensor_types(self.table)
-            require(table.get_shape() == (256,), "table must have 256 entries")
-            require(table.element_type == out.element_type, "table and output must share a type")
+            require_table(table, out)
         if self.residual is not None:
             (residual,) = tensor_types(self.residual)
             require(
@@ -154,10 +165,7 @@ class LinearOp(IRDLOperation):
                 and residual.get_shape()[0] in (1, out.get_shape()[0]),
                 f"residual must have shape {out.get_shape()} or batch 1, got {residual.get_shape()}",
             )
-            require(
-                self.residual_multiplier is not None and self.residual_shift is not None,
-                "residual needs its multiplier and shift",
-            )
+            require(residual.element_type != i64, "residual must have at most 32 bits")
             assert self.residual_multiplier is not None
             assert self.residual_shift is not None
             require_multiplier(self.residual_multiplier)
@@ -219,10 +227,12 @@ class Conv2dOp(IRDLOperation):
         expected = (batch, height // kernel_h, width // kernel_w, outs)
         require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
         if self.multipliers is None:
+            require(self.shift is None, "a shift needs multipliers")
             require(y.element_type == i32, "without a requant the output is the int32 accumulator")
         else:
             require_requant(self.multipliers, self.shift, outs)
-        require_accumulator_holds(kernel_h * kernel_w * ins, 128, 128)
+        largest = max(abs(bound) for bound in integer_range(x.element_type))
+        require_accumulator_holds(kernel_h * kernel_w * ins, largest, 128)
 
 
 @irdl_op_definition
@@ -320,11 +330,14 @@ class MatmulOp(IRDLOperation):
         require(a.get_shape()[:2] == b.get_shape()[:2], "operands must share batch and heads")
         inner, columns = b.get_shape()[2:] if self.transpose_b is None else b.get_shape()[:1:-1]
         require(a.get_shape()[3] == inner, f"inner dimensions differ: {a.get_shape()[3]} and {inner}")
+        if a.element_type != i16:
+            # int16 are Shiftmax probabilities: not their range but their row sums keep int32 from wrapping.
+            require_accumulator_holds(inner, max(abs(v) for v in integer_range(a.element_type)), 128)
         expected = (*a.get_shape()[:3], columns)
         require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
         if self.multiplier is None:
             require(
-                y.element_type == i32 and self.zero_point is None,
+                y.element_type == i32 and self.shift is None and self.zero_point is None,
                 "without a requant the output is the int32 accumulator",
             )
             return
@@ -332,3 +345,4 @@ class MatmulOp(IRDLOperation):
         if self.shift is None:
             raise VerifyException("requant needs a shift")
         require_shift(self.shift)
+        require_zero_point(self.zero_point, y.element_type)
