@@ -63,7 +63,10 @@ class IvitOptMain(xDSLOptMain):
     version_format = "ivit-opt built from xdsl version {xdsl_version}"
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
-        super().__init__("ivit's optimizer driver", args)
+        flags = {f"--{name}" for name in (*PIPELINES, *get_passes())}
+        given = sys.argv[1:] if args is None else args
+        # an explicit "=" keeps argparse from taking the input file for a flag's options
+        super().__init__("ivit's optimizer driver", [f"{a}=" if a in flags else a for a in given])
 
     def register_all_dialects(self) -> None:
         self.ctx = StoreContext()
@@ -96,7 +99,7 @@ class IvitOptMain(xDSLOptMain):
                 text += f"; options: {', '.join(pipeline.options)}"
             self._add_flag(pipelines, pipeline.name, text)
         passes = arg_parser.add_argument_group("passes")
-        for name in get_passes().keys() - PIPELINES.keys():
+        for name in sorted(get_passes().keys() - PIPELINES.keys()):
             self._add_flag(passes, name, f"the pass {name}")
 
     @staticmethod
@@ -171,7 +174,13 @@ def main() -> None:
     except (OSError, ValueError, MissingWeightError, ParseError, DiagnosticException) as error:
         if os.environ.get("IVIT_DEBUG"):
             raise
-        sys.exit(f"ivit-opt: {error}")
+        sys.exit(f"ivit-opt: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 if __name__ == "__main__":

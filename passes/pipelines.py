@@ -87,7 +87,7 @@ LOWER_TO_LLVM = NamedPipeline(
     "lower-to-llvm",
     "loops level to the llvm dialect",
     (
-        "convert-scf-to-cf",
+        "lower-scf-to-cf",
         "convert-vector-to-llvm",
         "convert-memref-to-llvm",
         "convert-arith-to-llvm",
