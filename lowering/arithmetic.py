@@ -68,25 +68,22 @@ class Requant:
     """``(x * b + 2^(c-1)) >> c`` with ``c``, and perhaps ``b``, known at run time only.
 
     ``form`` is ``requant_form`` of the shift. For ``mulhi`` results are i32, by nested floors
-    ``(mulhi(x, b) + 2^(c-33)) >> (c-32)``; for ``wide`` they are i64. ``count`` is the number of lanes, 0 for
-    scalars. Make it outside the loops: what does not change from call to call is computed here.
+    ``(mulhi(x, b) + 2^(c-33)) >> (c-32)``; for ``wide`` they are i64. Make it, and ``prepare`` it for the
+    numbers of lanes that it meets, outside the loops.
     """
 
-    def __init__(
-        self,
-        b: LoopBuilder,
-        form: str,
-        shift: Value,
-        multiplier: Value | None = None,
-        *,
-        count: int = 0,
-    ) -> None:
+    def __init__(self, b: LoopBuilder, form: str, shift: Value, multiplier: Value | None = None) -> None:
         self._b = b
         self.wide = form == "wide"
-        shift = shift if self.wide else b.truncate(b.sub(shift, 32), 32)
-        half = b.shl(b.value(1, shift.type), b.sub(shift, 1))
-        self._shift, self._half = self._splat(shift, count), self._splat(half, count)
-        self._multiplier = None if multiplier is None else self._splat(b.truncate(multiplier, 32), count)
+        self._shift = shift if self.wide else b.truncate(b.sub(shift, 32), 32)
+        self._half = b.shl(b.value(1, self._shift.type), b.sub(self._shift, 1))
+        self._multiplier = None if multiplier is None else b.truncate(multiplier, 32)
+        self._splats: dict[int, tuple[Value, Value, Value | None]] = {}
+
+    def prepare(self, count: int) -> None:
+        """Compute here what vectors of ``count`` lanes (0: scalars) need at every call."""
+        multiplier = None if self._multiplier is None else self._splat(self._multiplier, count)
+        self._splats[count] = self._splat(self._half, count), self._splat(self._shift, count), multiplier
 
     def _splat(self, x: Value, count: int) -> Value:
         return self._b.broadcast(x, count) if count else x
@@ -94,8 +91,9 @@ class Requant:
     def __call__(self, x: Value, multiplier: Value | None = None) -> Value:
         """Requantise lanes of at most 32 bits; ``multiplier`` (i32 lanes) where it is per channel."""
         b = self._b
-        factor = self._multiplier if multiplier is None else multiplier
+        half, shift, shared = self._splats[lanes(x)]
+        factor = shared if multiplier is None else multiplier
         assert factor is not None, "a requant needs a multiplier"
         x = b.sign_extend(x, 32)
         high = b.mul(b.sign_extend(x, 64), b.sign_extend(factor, 64)) if self.wide else mulhi(b, x, factor)
-        return b.shr(b.add(high, self._half), self._shift)
+        return b.shr(b.add(high, half), shift)

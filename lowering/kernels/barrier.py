@@ -1,0 +1,64 @@
+"""The barrier between dependent launches: all worker threads spin until the last one arrives."""
+
+from __future__ import annotations
+
+from xdsl.dialects import func, scf
+from xdsl.dialects.builtin import FunctionType, MemRefType, UnrealizedConversionCastOp, i32
+from xdsl.dialects.llvm import LLVMPointerType
+from xdsl.ir import Block, Region, SSAValue
+
+from lowering import llvm_ext
+from lowering.kernels.build import INDEX, LoopBuilder
+
+BARRIER = "ivit_barrier"
+BARRIER_TYPE = MemRefType(i32, [16])
+"""One cache line, zero before the first use: the count of arrivals, and the generation."""
+
+ARRIVALS, GENERATION = 0, 1
+
+
+def build_barrier() -> func.FuncOp:
+    """``@ivit_barrier(barrier, threads)``.
+
+    Every thread reads the generation and then counts itself in. The last one to arrive resets the count and
+    moves the generation on; the others wait for that. The arrival and the generation are release/acquire
+    pairs, so that what was written before the barrier is seen after it.
+    """
+    entry = Block(arg_types=[BARRIER_TYPE, INDEX])
+    barrier, threads = entry.args
+    barrier.name_hint, threads.name_hint = "barrier", "threads"
+    b = LoopBuilder(entry)
+    with b.when(b.compare("ne", threads, 1)):
+        arrivals, generation = _pointer(b, barrier, ARRIVALS), _pointer(b, barrier, GENERATION)
+        before = b.insert(llvm_ext.AtomicLoadOp(generation, i32, "acquire")).res
+        one = b.constant(1, i32)
+        earlier = b.insert(llvm_ext.AtomicRMWOp("add", arrivals, one, "acq_rel")).res
+        arrived = b.add(earlier, one)
+        is_last = b.compare("eq", arrived, b.from_index(threads, 32))
+        with b.when(is_last):
+            b.insert(llvm_ext.AtomicStoreOp(b.constant(0, i32), arrivals, "monotonic"))
+            b.insert(llvm_ext.AtomicStoreOp(b.add(before, one), generation, "release"))
+        with b.when(b.compare("ne", arrived, b.from_index(threads, 32))):
+            _spin(b, generation, before)
+    b.insert(func.ReturnOp())
+    kind = FunctionType.from_lists([BARRIER_TYPE, INDEX], [])
+    return func.FuncOp(BARRIER, kind, Region(entry), visibility="private")
+
+
+def _pointer(b: LoopBuilder, barrier: SSAValue, word: int) -> SSAValue:
+    cell = b.subview(barrier, [word], [1])
+    cast, pointer = UnrealizedConversionCastOp.cast_one(cell, LLVMPointerType())
+    b.insert(cast)
+    return pointer
+
+
+def _spin(b: LoopBuilder, generation: SSAValue, before: SSAValue) -> None:
+    """Wait until the generation is another than ``before``."""
+    test, body = Block(), Block()
+    with b.inside(test):
+        now = b.insert(llvm_ext.AtomicLoadOp(generation, i32, "acquire")).res
+        b.insert(scf.ConditionOp(b.compare("eq", now, before)))
+    with b.inside(body):
+        b.insert(llvm_ext.CpuRelaxOp())
+        b.insert(scf.YieldOp())
+    b.insert(scf.WhileOp([], [], [test], [body]))

@@ -1,0 +1,365 @@
+"""Pass `plan-memory`: the fused integer graph becomes a straight list of launches over one arena.
+
+The batch dimension goes: a program computes one image. Kernel families (``lowering/kernels``) say which
+kernel computes an op; ops that only rename memory (reshapes, slices of tokens, tokens after a prefix) become
+views, so that their data is written in place. Buffers whose lifetimes do not meet share bytes of the arena.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from xdsl.context import Context
+from xdsl.dialects import func, tensor
+from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+from xdsl.transforms.dead_code_elimination import dce
+from xdsl.utils.exceptions import PassFailedException
+from xdsl.utils.hints import isa
+
+from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
+from ivit_dialect.types import tensor_types
+from lowering import plan
+from lowering.arena import Lifetime, align, arena_size, largest_live_set, place
+from lowering.kernels.base import Launch, Packed, Viewed
+from lowering.kernels.registry import plans
+from lowering.packing import PACKINGS
+from lowering.targets import Target, target_by_name
+
+IMAGE, OUTPUT = "image", "output"
+Element: TypeAlias = IntegerType
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Memory of its own, or (once it has a ``parent``) a part of another buffer from a byte on."""
+
+    size: int
+    home: str = "arena"
+    parent: tuple[Buffer, int] | None = None
+    first: int | None = None
+    last: int = 0
+
+    def root(self) -> tuple[Buffer, int]:
+        """The buffer that it is part of in the end, and the byte at which it begins there."""
+        if self.parent is None:
+            return self, 0
+        owner, offset = self.parent
+        root, base = owner.root()
+        return root, base + offset
+
+    def touch(self, step: int) -> None:
+        """Note that a launch uses it."""
+        root, _ = self.root()
+        root.first = step if root.first is None else min(root.first, step)
+        root.last = max(root.last, step)
+
+    def become_part_of(self, owner: Buffer, offset: int) -> None:
+        """Lie inside ``owner`` from now on; its lifetime is then the owner's."""
+        self.parent = owner, offset
+        if self.first is not None:
+            owner.touch(self.first)
+            owner.touch(self.last)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A value's memory: a contiguous part of a buffer, with a shape."""
+
+    buffer: Buffer
+    offset: int
+    kind: plan.Buffer
+
+    def is_whole(self) -> bool:
+        """Whether it is all of a buffer that has no other home yet."""
+        whole = self.offset == 0 and plan.byte_size(self.kind) == self.buffer.size
+        return whole and self.buffer.parent is None and self.buffer.home == "arena"
+
+
+Input: TypeAlias = Place | Packed
+
+
+@dataclass(frozen=True)
+class Step:
+    """A launch with its operands resolved."""
+
+    launch: Launch
+    inputs: tuple[tuple[Input, tuple[int, ...] | None], ...]
+    outputs: tuple[Place, ...]
+
+
+def buffer_type(shape: Sequence[int], element: Element) -> plan.Buffer:
+    """A contiguous memref."""
+    return MemRefType(element, list(shape))
+
+
+def image_type(value: SSAValue) -> plan.Buffer:
+    """The memref of one image's share of a tensor: the batch dimension goes."""
+    kind = tensor_types(value)[0]
+    extents = kind.get_shape()[1:]
+    if any(extent < 0 for extent in extents):
+        raise PassFailedException(f"plan-memory: only the batch may be dynamic, got {kind}")
+    return buffer_type(extents, kind.element_type)
+
+
+@dataclass
+class Planner:
+    """Resolves every value of a function to a place, in program order."""
+
+    target: Target
+    places: dict[SSAValue, Place] = field(default_factory=dict[SSAValue, Place])
+    steps: list[Step] = field(default_factory=list[Step])
+
+    def add(self, op: Operation) -> None:
+        """Plan one op."""
+        if isinstance(op, ConstantOp):
+            return
+        alias = _ALIASES.get(type(op))
+        if alias is not None:
+            alias(self, op)
+            return
+        plan_op = plans().get(type(op))
+        if plan_op is None:
+            raise PassFailedException(
+                f"plan-memory: no kernel computes {op.name}; it has to be fused or decomposed first"
+            )
+        launch = plan_op(op, self.target)
+        inputs = tuple(self.resolve(value) for value in launch.inputs)
+        outputs = tuple(self.allocate(result, image_type(result)) for result in op.results)
+        self.append(Step(launch, inputs, outputs))
+
+    def resolve(self, value: SSAValue | Viewed | Packed) -> tuple[Input, tuple[int, ...] | None]:
+        """An operand of a launch, and the shape that it is seen with if that is another."""
+        if isinstance(value, Packed):
+            return value, None
+        if isinstance(value, Viewed):
+            return self.place_of(value.value), value.shape
+        if isinstance(value.owner, ConstantOp):
+            return Packed((value,)), None
+        return self.place_of(value), None
+
+    def place_of(self, value: SSAValue) -> Place:
+        """Where an activation lies."""
+        if value not in self.places:
+            raise PassFailedException(
+                f"plan-memory: a constant stands where an activation is needed: {value.type}"
+            )
+        return self.places[value]
+
+    def allocate(self, value: SSAValue, kind: plan.Buffer) -> Place:
+        """A new buffer for ``value``."""
+        self.places[value] = Place(Buffer(plan.byte_size(kind)), 0, kind)
+        return self.places[value]
+
+    def append(self, step: Step) -> None:
+        """Put a launch at the end of the list."""
+        for operand, _ in step.inputs:
+            if isinstance(operand, Place):
+                operand.buffer.touch(len(self.steps))
+        for output in step.outputs:
+            output.buffer.touch(len(self.steps))
+        self.steps.append(step)
+
+    def copy(self, source: Input, target: Place) -> None:
+        """Launch a flat copy of all of ``source``."""
+        count = _elements(target.kind)
+        flat = Place(target.buffer, target.offset, buffer_type([count], target.kind.element_type))
+        self.append(Step(Launch("copy", ()), ((source, (count,)),), (flat,)))
+
+    def reshape(self, op: Operation) -> None:
+        """The same bytes with another shape."""
+        source = self.place_of(op.operands[0])
+        self.places[op.results[0]] = Place(source.buffer, source.offset, image_type(op.results[0]))
+
+    def slice_tokens(self, op: Operation) -> None:
+        """Consecutive rows of the input."""
+        assert isinstance(op, SliceTokensOp)
+        source, kind = self.place_of(op.input), image_type(op.output)
+        start = op.offset.value.data * kind.get_shape()[1] * plan.element_bytes(kind)
+        self.places[op.output] = Place(source.buffer, source.offset + start, kind)
+
+    def prepend_tokens(self, op: Operation) -> None:
+        """The input is written after the prefix by whatever computes it; else both are copied."""
+        assert isinstance(op, PrependTokensOp)
+        if not isinstance(op.prefix.owner, ConstantOp):
+            raise PassFailedException("plan-memory: the prefix of ivit.prepend_tokens must be a constant")
+        source, whole = self.place_of(op.input), self.allocate(op.output, image_type(op.output))
+        prefix = buffer_type(tensor_types(op.prefix)[0].get_shape()[1:], whole.kind.element_type)
+        start = plan.byte_size(prefix)
+        self.copy(Packed((op.prefix,), "unbatched"), Place(whole.buffer, 0, prefix))
+        if source.is_whole():
+            source.buffer.become_part_of(whole.buffer, start)
+        else:
+            self.copy(source, Place(whole.buffer, start, source.kind))
+
+    def finish(self, result: SSAValue, output: Buffer) -> None:
+        """Have the program's result in ``output``."""
+        place_of_result = self.place_of(result)
+        if place_of_result.is_whole():
+            place_of_result.buffer.become_part_of(output, 0)
+        else:
+            self.copy(place_of_result, Place(output, 0, image_type(result)))
+
+
+_ALIASES: dict[type[Operation], Callable[[Planner, Operation], None]] = {
+    tensor.CollapseShapeOp: Planner.reshape,
+    tensor.ExpandShapeOp: Planner.reshape,
+    SliceTokensOp: Planner.slice_tokens,
+    PrependTokensOp: Planner.prepend_tokens,
+}
+
+
+def _elements(kind: plan.Buffer) -> int:
+    return plan.byte_size(kind) // plan.element_bytes(kind)
+
+
+class Emitter:
+    """Writes the ops of a program: each buffer and weight where it is first used."""
+
+    def __init__(self, block: Block, homes: dict[Buffer, SSAValue], offsets: dict[Buffer, int]) -> None:
+        self._block = block
+        self._values: dict[tuple[Buffer, int, plan.Buffer], SSAValue] = {}
+        self._homes = homes
+        self._offsets = offsets
+        self._weights: dict[Packed, SSAValue] = {}
+        self.weight_bytes = 0
+
+    def place(self, place: Place) -> SSAValue:
+        """The value that stands for a place."""
+        root, base = place.buffer.root()
+        key = (root, base + place.offset, place.kind)
+        if key not in self._values:
+            self._values[key] = self._make_place(*key)
+        return self._values[key]
+
+    def _make_place(self, root: Buffer, offset: int, kind: plan.Buffer) -> SSAValue:
+        home = self._homes.get(root)
+        if home is None and offset == 0 and plan.byte_size(kind) == root.size:
+            return self._add(plan.SliceOp(self._offsets[root], kind))
+        if home is None:
+            home = self._add(plan.SliceOp(self._offsets[root], _root_type(root, kind)))
+            self._homes[root] = home
+        if home.type == kind and offset == 0:
+            return home
+        return self._add(plan.ViewOp(home, offset, kind))
+
+    def _add(self, op: plan.SliceOp | plan.ViewOp | plan.WeightOp) -> SSAValue:
+        self._block.add_op(op)
+        return op.output
+
+    def weight(self, packed: Packed) -> SSAValue:
+        """The value that stands for packed constants."""
+        if packed not in self._weights:
+            types = tensor_types(*packed.constants)
+            packing = PACKINGS[packed.packing]
+            shape = packing.shape([t.get_shape() for t in types], packed.parameters)
+            kind = buffer_type(shape, types[0].element_type)
+            keys = [_key(value) for value in packed.constants]
+            op = plan.WeightOp(keys, packed.packing, packed.parameters, self.weight_bytes, kind)
+            self.weight_bytes += align(plan.byte_size(kind), plan.ALIGNMENT)
+            self._weights[packed] = self._add(op)
+            self._weights[packed].name_hint = keys[0].replace(".", "_")
+        return self._weights[packed]
+
+    def step(self, step: Step) -> None:
+        """One launch with the places and weights that it needs."""
+        ins = [self._input(operand, shape) for operand, shape in step.inputs]
+        outs = [self.place(output) for output in step.outputs]
+        launch = step.launch
+        self._block.add_op(plan.LaunchOp(launch.kernel, ins, outs, launch.config, launch.scalars))
+
+    def _input(self, operand: Input, shape: tuple[int, ...] | None) -> SSAValue:
+        if isinstance(operand, Place):
+            kind = operand.kind
+            seen = kind if shape is None else buffer_type(shape, kind.element_type)
+            return self.place(Place(operand.buffer, operand.offset, seen))
+        value = self.weight(operand)
+        if shape is None:
+            return value
+        kind = value.type
+        assert isa(kind, plan.Buffer)
+        return self._add(plan.ViewOp(value, 0, buffer_type(shape, kind.element_type)))
+
+
+def _root_type(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
+    return buffer_type([root.size // plan.element_bytes(kind)], kind.element_type)
+
+
+def _key(value: SSAValue) -> str:
+    if not isinstance(value.owner, ConstantOp):
+        raise PassFailedException(f"plan-memory: a kernel needs a constant here, got {value.type}")
+    return value.owner.key.data
+
+
+def _main(module: ModuleOp) -> func.FuncOp:
+    functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
+    if len(functions) != 1:
+        raise PassFailedException(f"plan-memory: a module needs one function, got {len(functions)}")
+    (main,) = functions
+    if len(main.body.blocks) != 1 or len(main.args) != 1:
+        raise PassFailedException(f"plan-memory: @{main.sym_name.data} must take one image in one block")
+    return main
+
+
+def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
+    """The program that computes ``main`` for one image; PassFailedException where it cannot."""
+    planner = Planner(target)
+    image = Place(Buffer(plan.byte_size(image_type(main.args[0])), IMAGE), 0, image_type(main.args[0]))
+    planner.places[main.args[0]] = image
+    *ops, terminator = main.body.block.ops
+    for op in ops:
+        planner.add(op)
+    if len(terminator.operands) != 1:
+        raise PassFailedException(f"plan-memory: @{main.sym_name.data} must return one tensor")
+    result = terminator.operands[0]
+    output = Buffer(plan.byte_size(image_type(result)), OUTPUT)
+    planner.finish(result, output)
+
+    block = Block(arg_types=[image.kind, image_type(result)])
+    for argument, name in zip(block.args, (IMAGE, OUTPUT), strict=True):
+        argument.name_hint = name
+    offsets, arena, live = _arrange(planner.steps)
+    emitter = Emitter(block, {image.buffer: block.args[0], output: block.args[1]}, offsets)
+    for step in planner.steps:
+        emitter.step(step)
+    program = plan.ProgramOp(main.sym_name.data, target.name, arena, live, emitter.weight_bytes, block)
+    program.attributes |= main.attributes
+    return program
+
+
+def _arrange(steps: Sequence[Step]) -> tuple[dict[Buffer, int], int, int]:
+    """Offsets of the arena's buffers, the arena's size and the largest live set."""
+    roots: dict[Buffer, None] = {}
+    for step in steps:
+        places = [operand for operand, _ in step.inputs if isinstance(operand, Place)]
+        for place_ in (*places, *step.outputs):
+            root, _ = place_.buffer.root()
+            if root.home == "arena":
+                roots[root] = None
+    lifetimes = [Lifetime(align(r.size, plan.ALIGNMENT), r.first or 0, r.last) for r in roots]
+    offsets = place(lifetimes, plan.ALIGNMENT)
+    live = largest_live_set(lifetimes)
+    return dict(zip(roots, offsets, strict=True)), arena_size(lifetimes, offsets), live
+
+
+@dataclass(frozen=True)
+class PlanMemoryPass(ModulePass):
+    """Replaces the module's function by a ``plan.program`` for ``target`` (a name, or ``host``)."""
+
+    name = "plan-memory"
+
+    target: str = "host"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        try:
+            target = target_by_name(self.target)
+        except ValueError as error:
+            raise PassFailedException(f"plan-memory: {error}") from error
+        dce(op)
+        main = _main(op)
+        Rewriter.replace_op(main, plan_function(main, target), [])
