@@ -29,7 +29,8 @@ class Target:
 
     ``vector_bytes`` is the width of a register; the GEMM keeps ``tile_rows`` rows of ``tile_columns`` int32
     accumulators in registers. ``byte_permute`` names the intrinsic that looks bytes up in two registers
-    (128 entries), or is None.
+    (128 entries), ``byte_shuffle`` the one that looks them up in each 16 bytes of a register by itself; a
+    processor may lack either.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Target:
     tile_rows: int
     tile_columns: int
     byte_permute: str | None = None
+    byte_shuffle: str | None = None
 
     def lanes(self, width: int) -> int:
         """How many integers of ``width`` bits a register holds."""
@@ -54,15 +56,23 @@ VPDPWSSD_512 = DotInstruction("pairs", 2, "llvm.x86.avx512.vpdpwssd.512", accumu
 
 _AVX512_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
-X86_64_AVX512VNNI = Target(
-    name="x86-64-avx512vnni",
+X86_64_AVX512VBMI = Target(
+    name="x86-64-avx512vbmi",
     triple="x86_64-unknown-linux-gnu",
     cpu="x86-64-v4",
-    features="+avx512vnni",
+    features="+avx512vnni,+avx512vbmi",
     vector_bytes=64,
     dot=VPDPWSSD_512,
     tile_rows=6,
     tile_columns=64,
+    byte_permute="llvm.x86.avx512.vpermi2var.qi.512",
+    byte_shuffle="llvm.x86.avx512.pshuf.b.512",
+)
+X86_64_AVX512VNNI = replace(
+    X86_64_AVX512VBMI,
+    name="x86-64-avx512vnni",
+    features="+avx512vnni",
+    byte_permute=None,
 )
 X86_64_AVX512 = replace(
     X86_64_AVX512VNNI,
@@ -79,6 +89,7 @@ X86_64_AVX2 = Target(
     dot=PMADDWD_256,
     tile_rows=6,
     tile_columns=16,
+    byte_shuffle="llvm.x86.avx2.pshuf.b",
 )
 GENERIC = Target(
     name="generic",
@@ -91,10 +102,11 @@ GENERIC = Target(
     tile_columns=8,
 )
 
-TARGETS = {t.name: t for t in (X86_64_AVX512VNNI, X86_64_AVX512, X86_64_AVX2, GENERIC)}
+TARGETS = {t.name: t for t in (X86_64_AVX512VBMI, X86_64_AVX512VNNI, X86_64_AVX512, X86_64_AVX2, GENERIC)}
 """By name, the most capable first."""
 
 _NEEDS = {
+    X86_64_AVX512VBMI.name: (*_AVX512_FEATURES, "avx512vnni", "avx512vbmi"),
     X86_64_AVX512VNNI.name: (*_AVX512_FEATURES, "avx512vnni"),
     X86_64_AVX512.name: _AVX512_FEATURES,
     X86_64_AVX2.name: ("avx2", "fma", "bmi2"),

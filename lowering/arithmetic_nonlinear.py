@@ -1,0 +1,148 @@
+"""The integer bodies of the non-linear primitives: one definition for scalars and vectors, CPU and GPU.
+
+Every function emits arith-level ops through a builder and returns the value; bits equal
+``ivit_dialect.reference``. None of them branches, and loops have a fixed number of steps, so that all lanes
+of a vector, and all threads of a warp, go the same way.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import i1
+
+from lowering.kernels.build import LoopBuilder, Operand, Value
+
+INT32_MAX = (1 << 31) - 1
+NEWTON_START = 1 << 16
+NEWTON_STEPS = 10
+RSQRT_BITS = 62
+"""``rsqrt`` takes values below ``2^62``."""
+
+SHIFT_BIAS = 1 << 62
+
+
+def isqrt(b: LoopBuilder, x: Value, bits: int = 64) -> Value:
+    """``floor(sqrt(x))`` of i64 ``0 <= x < 2^bits`` (``bits`` even), exact.
+
+    Digit by digit in base 2, ``bits / 2`` steps of shift, compare and subtract: no product, no division.
+    """
+    zero, top = b.constant(0, x.type), b.constant(1 << (bits - 2), x.type)
+    with b.loop(0, bits // 2, carried=[x, zero, top]) as step:
+        rest, root, bit = step.carried
+        trial = b.add(root, bit)
+        fits = b.compare("sge", rest, trial)
+        halved = b.shr_unsigned(root, 1)
+        step.carry(
+            b.select(fits, b.sub(rest, trial), rest),
+            b.select(fits, b.add(halved, bit), halved),
+            b.shr_unsigned(bit, 2),
+        )
+    return step.results[1]
+
+
+def newton_sqrt(b: LoopBuilder, x: Value) -> Value:
+    """Ten steps ``k <- (k + floor(x / k)) >> 1`` from 2^16 of i64 ``0 <= x < 2^41`` (I-ViT Eq. 19)."""
+    with b.loop(0, NEWTON_STEPS, carried=[b.constant(NEWTON_START, x.type)]) as step:
+        (root,) = step.carried
+        step.carry(b.shr_unsigned(b.add(root, b.div_unsigned(x, root)), 1))
+    return step.results[0]
+
+
+def rsqrt(b: LoopBuilder, x: Value) -> tuple[Value, Value]:
+    """Mantissa in (2^30, 2^31] and exponent in [31, 61] of ``1 / sqrt(x)``, for i64 ``1 <= x < 2^62``.
+
+    ``x << 2h`` lies in [2^60, 2^62) for ``h = (ctlz(x) - 2) >> 1``.
+    """
+    zeros = b.intrinsic("llvm.ctlz", [x, b.constant(1, i1)], x.type)
+    twice = b.and_(b.sub(zeros, 2), -2)
+    root = isqrt(b, b.shl(x, twice), RSQRT_BITS)
+    mantissa = b.div_unsigned(b.constant(1 << 61, x.type), root)
+    return mantissa, b.sub(61, b.shr_unsigned(twice, 1))
+
+
+def shiftexp(b: LoopBuilder, x: Value, x0: Operand, n: Operand) -> Value:
+    """ShiftExp (I-ViT Algorithm 1) of i32 ``x <= 0``: ``((r >> 1) + x0) << (n - q)``.
+
+    ``x0`` and ``n`` are Python integers or values of the type of ``x``. ``x`` is clamped before ``p`` is
+    formed: ``p <= x``, hence the same result, and no sum leaves 32 bits.
+    """
+    x0, n = b.value(x0, x.type), b.value(n, x.type)
+    least = b.sub(0, b.mul(n, x0))
+    x = b.max(x, least)
+    p = b.max(b.sub(b.add(x, b.shr(x, 1)), b.shr(x, 4)), least)
+    q = b.div_unsigned(b.sub(0, p), x0)
+    r = b.add(p, b.mul(q, x0))
+    return b.shl(b.add(b.shr(r, 1), x0), b.sub(n, q))
+
+
+def intdiv_factor(b: LoopBuilder, divisor: Value) -> Value:
+    """``floor((2^31 - 1) / d)`` of i32 ``d >= 1``: the factor of IntDiv (I-ViT Eq. 16, M = 31)."""
+    return b.div_unsigned(b.constant(INT32_MAX, divisor.type), divisor)
+
+
+def intdiv_scale(b: LoopBuilder, x: Value, factor: Value, bits: Operand) -> Value:
+    """``(factor * x) >> (32 - bits)`` of i32 ``0 <= x <= d``: the product is at most ``2^31 - 1``."""
+    return b.shr_unsigned(b.mul(x, factor), b.sub(32, b.value(bits, x.type)))
+
+
+def intdiv(b: LoopBuilder, x: Value, divisor: Value, bits: Operand) -> Value:
+    """IntDiv (I-ViT Eq. 16): ``(floor((2^31 - 1) / d) * x) >> (32 - bits)`` of i32 ``0 <= x <= d``."""
+    return intdiv_scale(b, x, intdiv_factor(b, divisor), bits)
+
+
+def row_multiplier(b: LoopBuilder, dividend: Value, divisor: Value) -> Value:
+    """``floor(dividend / divisor)`` in i32, of an i64 dividend >= 0 and an i32 divisor > 0.
+
+    The quotient fits 31 bits, by the verifier of ``ivit.row_requant``.
+    """
+    return b.truncate(b.div_unsigned(dividend, b.zero_extend(divisor, 64)), 32)
+
+
+def shiftgelu_argument(b: LoopBuilder, x: Value) -> Value:
+    """``1.6875 x`` by shifts: ``x + (x >> 1) + (x >> 3) + (x >> 4)`` (I-ViT Algorithm 2), i32."""
+    return b.add(b.add(b.add(x, b.shr(x, 1)), b.shr(x, 3)), b.shr(x, 4))
+
+
+class BiasedRoundingShift:
+    """``(x + 2^(shift-1)) >> shift`` of i64 ``|x| < 2^61``, the result fitting i32; ``shift`` in [1, 61].
+
+    Processors without a 64-bit arithmetic shift of vectors get a logical one: ``x`` is lifted above 0 by
+    2^62, a multiple of ``2^shift``, and the result lowered by ``2^(62-shift)``. ``shift`` is one i64 scalar;
+    its splats in ``count`` lanes (0: scalars) are made where the object is.
+    """
+
+    def __init__(self, b: LoopBuilder, shift: Value, *, count: int = 0) -> None:
+        self._b = b
+        half = b.shl(b.constant(1, shift.type), b.sub(shift, 1))
+        lift = b.add(half, SHIFT_BIAS)
+        lower = b.truncate(b.shr_unsigned(b.constant(SHIFT_BIAS, shift.type), shift), 32)
+        self._lift, self._shift, self._lower = (
+            b.broadcast(v, count) if count else v for v in (lift, shift, lower)
+        )
+
+    def __call__(self, x: Value) -> Value:
+        """The shifted value, in i32."""
+        b = self._b
+        lifted = b.shr_unsigned(b.add(x, self._lift), self._shift)
+        return b.sub(b.truncate(lifted, 32), self._lower)
+
+
+class Affine:
+    """``(x * scale + offset) >> shift`` of i32 ``x`` and ``scale``, i64 ``offset``: floor, not yet clamped.
+
+    ``form`` ``mulhi`` (shift >= 33) needs only the high half of the sum and gives i32; ``wide`` gives i64.
+    The splat of the i64 scalar ``shift`` in ``count`` lanes (0: a scalar) is made where the object is.
+    """
+
+    def __init__(self, b: LoopBuilder, form: str, shift: Value, *, count: int = 0) -> None:
+        self._b = b
+        self._wide = form == "wide"
+        amount = shift if self._wide else b.truncate(b.sub(shift, 32), 32)
+        self._shift = b.broadcast(amount, count) if count else amount
+
+    def __call__(self, x: Value, scale: Value, offset: Value) -> Value:
+        """All three of the same number of lanes."""
+        b = self._b
+        total = b.add(b.mul(b.sign_extend(x, 64), b.sign_extend(scale, 64)), offset)
+        if not self._wide:
+            total = b.truncate(b.shr_unsigned(total, 32), 32)
+        return b.shr(total, self._shift)

@@ -1,0 +1,218 @@
+"""Kernels of requantisation: one multiplier, one per channel, one per row; residual add; affine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ivit_dialect.ops.elementwise import AddOp, AffineOp, RequantOp, RowRequantOp
+from lowering.arithmetic import Requant, requant_form
+from lowering.arithmetic_nonlinear import Affine, row_multiplier
+from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
+from lowering.kernels.build import Operand, Value, element_width, shape
+from lowering.kernels.elements import (
+    activation,
+    config_text,
+    each_lane,
+    each_lane_shared,
+    flat,
+    load,
+    load_wide,
+    loop_step,
+    rows_of,
+    splat,
+    store_saturated,
+    unsigned_inputs,
+    unsigned_output,
+)
+from lowering.targets import Target
+
+WIDE_ZERO_POINT = 1 << 30
+"""From this magnitude on a zero point is added in 64 bits."""
+
+
+def plan_requant(op: RequantOp, target: Target) -> Launch:
+    """``requant`` with a multiplier among the scalars, or ``requant_channels`` with them in memory."""
+    zero_point = 0 if op.zero_point is None else op.zero_point.value.data
+    shift = op.shift.value.data
+    form = requant_form(shift) if abs(zero_point) < WIDE_ZERO_POINT else "wide"
+    scalars = {"shift": shift, "zero_point": zero_point}
+    if op.multipliers is not None:
+        inputs = (activation(op.input), Packed((op.multipliers,)))
+        return Launch("requant_channels", inputs, {"form": form}, scalars)
+    assert op.multiplier is not None
+    scalars["multiplier"] = op.multiplier.value.data
+    return Launch("requant", (activation(op.input),), {"form": form}, scalars)
+
+
+def requants(
+    b: KernelBuilder,
+    counts: Sequence[int],
+    shift: str = "shift",
+    multiplier: str | None = None,
+    form: str = "form",
+) -> dict[int, Requant]:
+    """The requantisation of a kernel by number of lanes, from the names of its scalars and of its config."""
+    factor = None if multiplier is None else b.scalars[multiplier]
+    return {n: Requant(b, config_text(b, form), b.scalars[shift], factor, count=n) for n in counts}
+
+
+def _zero_points(b: KernelBuilder, scaled: Mapping[int, Requant]) -> dict[int, Value]:
+    """The zero point by number of lanes, in the width of the requantised values."""
+    return {
+        n: splat(b, b.truncate(b.scalars["zero_point"], 64 if r.wide else 32), n) for n, r in scaled.items()
+    }
+
+
+def build_requant(b: KernelBuilder) -> None:
+    """One multiplier: the tensor is one dimension."""
+    source, target = flat(b, b.inputs[0]), flat(b, b.outputs[0])
+    (unsigned,) = unsigned_inputs(b)
+    (count,) = shape(source)
+    step = loop_step(b, count)
+    scaled = requants(b, (step, 0), multiplier="multiplier")
+    zero_points = _zero_points(b, scaled)
+
+    def body(i: Operand, lanes: int) -> None:
+        x = load_wide(b, source, [i], lanes, 32, unsigned=unsigned)
+        y = b.add(scaled[lanes](x), zero_points[lanes])
+        store_saturated(b, y, target, [i], unsigned=unsigned_output(b))
+
+    each_lane_shared(b, count, step, body)
+
+
+def build_requant_channels(b: KernelBuilder) -> None:
+    """A multiplier per channel (or one for all, in memory): rows are split among the threads."""
+    source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
+    multipliers = b.inputs[1]
+    unsigned = unsigned_inputs(b)[0]
+    rows, channels = shape(source)
+    step = loop_step(b, channels)
+    scaled = requants(b, (step, 0))
+    zero_points = _zero_points(b, scaled)
+    shared = shape(multipliers) == (1,)
+    factors = {n: splat(b, b.load(multipliers, 0), n) for n in (step, 0)} if shared else {}
+    first, last = b.my_share(rows)
+    with b.loop(first, last) as row:
+
+        def body(i: Operand, lanes: int) -> None:
+            x = load_wide(b, source, [row.index, i], lanes, 32, unsigned=unsigned)
+            factor = factors[lanes] if shared else load(b, multipliers, [i], lanes)
+            y = b.add(scaled[lanes](x, factor), zero_points[lanes])
+            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+
+        each_lane(b, channels, step, body)
+
+
+def plan_row_requant(op: RowRequantOp, target: Target) -> Launch:
+    """The dividend and the shift are scalars."""
+    shift = op.shift.value.data
+    scalars = {"dividend": op.dividend.value.data, "shift": shift}
+    inputs = (activation(op.input), activation(op.divisor))
+    return Launch("row_requant", inputs, {"form": requant_form(shift)}, scalars)
+
+
+def build_row_requant(b: KernelBuilder) -> None:
+    """One division a row, then a requant of the row."""
+    source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
+    divisors = flat(b, b.inputs[1])
+    rows, channels = shape(source)
+    step = loop_step(b, channels)
+    scaled = requants(b, (step, 0))
+    first, last = b.my_share(rows)
+    with b.loop(first, last) as row:
+        multiplier = row_multiplier(b, b.scalars["dividend"], b.load(divisors, row.index))
+        factors = {lanes: splat(b, multiplier, lanes) for lanes in (step, 0)}
+
+        def body(i: Operand, lanes: int) -> None:
+            y = scaled[lanes](load(b, source, [row.index, i], lanes), factors[lanes])
+            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+
+        each_lane(b, channels, step, body)
+
+
+def plan_add(op: AddOp, target: Target) -> Launch:
+    """Each side's form is ``mulhi``, ``wide``, or ``none`` where it is not rescaled."""
+    config: dict[str, str] = {}
+    scalars: dict[str, int] = {}
+    for side, multiplier, shift in (
+        ("lhs", op.lhs_multiplier, op.lhs_shift),
+        ("rhs", op.rhs_multiplier, op.rhs_shift),
+    ):
+        if multiplier is None or shift is None:
+            config[side] = "none"
+            continue
+        config[side] = requant_form(shift.value.data)
+        scalars[f"{side}_multiplier"] = multiplier.value.data
+        scalars[f"{side}_shift"] = shift.value.data
+    return Launch("add", (activation(op.lhs), activation(op.rhs)), config, scalars)
+
+
+def build_add(b: KernelBuilder) -> None:
+    """Both sides rescaled, their exact sum clamped."""
+    sides = [flat(b, source) for source in b.inputs]
+    unsigned = unsigned_inputs(b)
+    target = flat(b, b.outputs[0])
+    (count,) = shape(target)
+    step = loop_step(b, count)
+    scaled = [_side(b, side, (step, 0)) for side in ("lhs", "rhs")]
+    narrow = all(_magnitude_bits(b, i) < 31 for i in range(2))
+
+    def body(i: Operand, lanes: int) -> None:
+        terms: list[Value] = []
+        for source, requant, is_unsigned in zip(sides, scaled, unsigned, strict=True):
+            x = load_wide(b, source, [i], lanes, 32, unsigned=is_unsigned)
+            y = requant[lanes](x) if requant else x
+            terms.append(y if narrow else b.sign_extend(y, 64))
+        store_saturated(b, b.add(*terms), target, [i], unsigned=unsigned_output(b))
+
+    each_lane_shared(b, count, step, body)
+
+
+def _side(b: KernelBuilder, side: str, counts: Sequence[int]) -> dict[int, Requant]:
+    """Empty where the side is not rescaled."""
+    if config_text(b, side) == "none":
+        return {}
+    return requants(b, counts, f"{side}_shift", f"{side}_multiplier", side)
+
+
+def _magnitude_bits(b: KernelBuilder, number: int) -> int:
+    """Bits of a side's magnitude: below 31 for both, their sum fits i32."""
+    form = config_text(b, ("lhs", "rhs")[number])
+    if form == "wide":
+        return 64
+    if form == "mulhi":
+        return 30  # |x * b| < 2^62, shifted by at least 33
+    return element_width(b.inputs[number])
+
+
+def plan_affine(op: AffineOp, target: Target) -> Launch:
+    """The shift is a scalar, scale and offset are constants."""
+    shift = op.shift.value.data
+    inputs = (activation(op.input), Packed((op.scale,)), Packed((op.offset,)))
+    return Launch("affine", inputs, {"form": requant_form(shift)}, {"shift": shift})
+
+
+def build_affine(b: KernelBuilder) -> None:
+    """Rows are split among the threads."""
+    source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
+    scale, offset = b.inputs[1:]
+    rows, channels = shape(source)
+    step = loop_step(b, channels)
+    affines = {n: Affine(b, config_text(b, "form"), b.scalars["shift"], count=n) for n in (step, 0)}
+    first, last = b.my_share(rows)
+    with b.loop(first, last) as row:
+
+        def body(i: Operand, lanes: int) -> None:
+            x = load(b, source, [row.index, i], lanes)
+            y = affines[lanes](x, load(b, scale, [i], lanes), load(b, offset, [i], lanes))
+            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+
+        each_lane(b, channels, step, body)
+
+
+REQUANT = KernelFamily("requant", build_requant, {RequantOp: plan_requant})
+REQUANT_CHANNELS = KernelFamily("requant_channels", build_requant_channels)
+ROW_REQUANT = KernelFamily("row_requant", build_row_requant, {RowRequantOp: plan_row_requant})
+ADD = KernelFamily("add", build_add, {AddOp: plan_add})
+AFFINE = KernelFamily("affine", build_affine, {AffineOp: plan_affine})
+FAMILIES = (REQUANT, REQUANT_CHANNELS, ROW_REQUANT, ADD, AFFINE)

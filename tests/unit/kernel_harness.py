@@ -1,0 +1,199 @@
+"""Runs one ivit op through its kernel: planned, built, compiled for a target, called."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.context import Context
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, ModuleOp, TensorType
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.passes import PassPipeline
+from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
+from xdsl.utils.hints import isa
+
+from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.types import ui8
+from lowering.emit_object import MachineSpec, ObjectCode, compile_module
+from lowering.kernels.base import KernelSpec, Launch, Packed, Viewed, build_function
+from lowering.kernels.registry import families, plans
+from lowering.packing import PACKINGS
+from lowering.pipelines import LOOPS_TO_LLVM
+from lowering.registry import get_dialects, get_passes
+from lowering.targets import Target, host_targets, target_by_name
+from runtime.jit import LoadedObject
+
+Array: TypeAlias = NDArray[Any]
+
+TARGETS = [target.name for target in host_targets()]
+"""What this machine can run, `generic` among them."""
+
+GUARD = 256
+"""Bytes after every output that no kernel may touch."""
+
+_WIDTHS: dict[np.dtype[Any], Attribute] = {
+    np.dtype(np.int8): IntegerType(8),
+    np.dtype(np.uint8): ui8,
+    np.dtype(np.int16): IntegerType(16),
+    np.dtype(np.int32): IntegerType(32),
+    np.dtype(np.int64): IntegerType(64),
+}
+_DTYPES = {element: dtype for dtype, element in _WIDTHS.items()}
+
+
+def tensor_type(shape: Sequence[int], dtype: Any) -> TensorType[Any]:
+    """``tensor<shape x dtype>``."""
+    return TensorType(_WIDTHS[np.dtype(dtype)], list(shape))
+
+
+def batched(array: Array) -> TensorType[Any]:
+    """The type of a batch of arrays like this one."""
+    return tensor_type([DYNAMIC_INDEX, *array.shape], array.dtype)
+
+
+class Operands:
+    """The SSA values of an op under test, and the arrays that they stand for."""
+
+    def __init__(self) -> None:
+        self.activations: dict[SSAValue, Array] = {}
+        self.constants: dict[str, Array] = {}
+        self._owners: list[Operation] = []
+
+    def activation(self, array: Array) -> SSAValue:
+        """A value of one image: ``array`` has no batch dimension."""
+        from xdsl.dialects.test import TestOp
+
+        owner = TestOp(result_types=[batched(array)])
+        self._owners.append(owner)
+        self.activations[owner.results[0]] = array
+        return owner.results[0]
+
+    def constant(self, array: Array) -> SSAValue:
+        """An ``ivit.constant``."""
+        key = f"constant{len(self.constants)}"
+        self.constants[key] = array
+        owner = ConstantOp(key, tensor_type(array.shape, array.dtype))
+        self._owners.append(owner)
+        return owner.output
+
+
+def _resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> Array:
+    if isinstance(operand, Packed):
+        keys: list[str] = []
+        for value in operand.constants:
+            assert isinstance(value.owner, ConstantOp)
+            keys.append(value.owner.key.data)
+        packing = PACKINGS[operand.packing]
+        packed = packing.pack([operands.constants[key] for key in keys], operand.parameters)
+        shapes = [operands.constants[key].shape for key in keys]
+        assert packed.shape == packing.shape(shapes, operand.parameters)
+        return packed
+    if isinstance(operand, Viewed):
+        return operands.activations[operand.value].reshape(operand.shape)
+    return operands.activations[operand]
+
+
+def _memref(array: Array) -> MemRefType[Any]:
+    return MemRefType(_WIDTHS[array.dtype], array.shape)
+
+
+def _result_shape(kind: Attribute) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    assert isa(kind, TensorType)
+    return kind.get_shape()[1:], _DTYPES[kind.element_type]
+
+
+def launch_of(op: Operation, target: Target) -> Launch:
+    """How the compiler would compute ``op``."""
+    op.verify_()
+    return plans()[type(op)](op, target)
+
+
+def spec_of(launch: Launch, inputs: Sequence[Array], outputs: Sequence[MemRefType[Any]]) -> KernelSpec:
+    """The kernel that a launch asks for."""
+    memrefs = (*map(_memref, inputs), *outputs)
+    return KernelSpec(
+        launch.kernel,
+        memrefs,
+        len(inputs),
+        tuple(sorted(launch.config.items())),
+        tuple(sorted(launch.scalars)),
+    )
+
+
+def loops_module(spec: KernelSpec, target: Target) -> ModuleOp:
+    """The kernel at the loops level, visible from outside."""
+    function = build_function(families()[spec.kernel], spec, target, "kernel")
+    function.properties.pop("sym_visibility", None)
+    module = ModuleOp([function])
+    module.verify()
+    return module
+
+
+def lower_to_llvm(module: ModuleOp) -> None:
+    """From the loops level to the ``llvm`` dialect, in place."""
+    context = Context()
+    for dialect in get_dialects().values():
+        context.load_dialect(dialect())
+    passes = {**get_passes(), ReconcileUnrealizedCastsPass.name: lambda: ReconcileUnrealizedCastsPass}
+    PassPipeline(tuple(passes[name]()() for name in LOOPS_TO_LLVM.split(","))).apply(context, module)
+
+
+@cache
+def compiled(spec: KernelSpec, target_name: str) -> tuple[LoadedObject, ObjectCode]:
+    """A kernel as native code."""
+    target = target_by_name(target_name)
+    module = loops_module(spec, target)
+    lower_to_llvm(module)
+    code = compile_module(module, MachineSpec(target.triple, target.cpu, target.features))
+    return LoadedObject(code.object_code, ["kernel"]), code
+
+
+def _aligned(count: int) -> NDArray[np.uint8]:
+    buffer = np.zeros(count + 64, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + count]
+
+
+def _placed(array: Array) -> NDArray[np.uint8]:
+    memory = _aligned(array.nbytes)
+    memory[:] = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
+    return memory
+
+
+def call(
+    spec: KernelSpec, target: str, inputs: Sequence[Array], scalars: Mapping[str, int], threads: int
+) -> list[NDArray[np.uint8]]:
+    """Run every thread's share, one after the other; the outputs' bytes. Guards must be intact."""
+    memories = [_placed(array) for array in inputs]
+    outputs = [prod(m.get_shape()) * m.element_type.width.data // 8 for m in spec.memrefs[spec.inputs :]]
+    guarded = [_aligned(count + GUARD) for count in outputs]
+    for memory in guarded:
+        memory[:] = 0xA5
+    loaded, _ = compiled(spec, target)
+    arguments = [ctypes.c_void_p(m.ctypes.data) for m in (*memories, *guarded)]
+    numbers = [ctypes.c_int64(scalars[name]) for name in spec.scalars]
+    function = ctypes.CFUNCTYPE(None)(loaded.address("kernel"))
+    for thread in range(threads):
+        function(*arguments, *numbers, ctypes.c_int64(thread), ctypes.c_int64(threads))
+    for memory, count in zip(guarded, outputs, strict=True):
+        assert (memory[count:] == 0xA5).all(), "the kernel wrote past its output"
+    return [memory[:count] for memory, count in zip(guarded, outputs, strict=True)]
+
+
+def run_op(op: Operation, operands: Operands, target: str, threads: int = 1) -> list[Array]:
+    """The results of ``op`` on one image, by its kernel on ``target``, the work split over ``threads``."""
+    launch = launch_of(op, target_by_name(target))
+    inputs = [_resolve(operand, operands) for operand in launch.inputs]
+    results = [_result_shape(result.type) for result in op.results]
+    outputs = [MemRefType(_WIDTHS[dtype], shape) for shape, dtype in results]
+    spec = spec_of(launch, inputs, outputs)
+    raw = call(spec, target, inputs, launch.scalars, threads)
+    return [
+        np.frombuffer(bytes(memory), dtype).reshape(shape)
+        for memory, (shape, dtype) in zip(raw, results, strict=True)
+    ]
