@@ -95,7 +95,8 @@ class ModuleParser(Parser):
         return match[1] if match is not None else "torch.operator"
 
     def _parse_dialect_resource_handle(self, dialect_name: str, interface: OpAsmDialectInterface) -> str:
-        return self.parse_identifier(" for resource handle")
+        # MLIR quotes a key that is no identifier, such as "0.weight"
+        return self.parse_optional_str_literal() or self.parse_identifier(" for resource handle")
 
     def _parse_builtin_dense_attr(self) -> DenseIntOrFPElementsAttr:
         if _NOT_A_LITERAL.match(self.lexer.input.content, self.pos) is not None:

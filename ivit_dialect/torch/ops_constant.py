@@ -255,10 +255,19 @@ class ValueTensorLiteralOp(ConstantOp):
 
     def print(self, printer: Printer) -> None:
         with printer.in_parens():
-            printer.print_attribute(self.value)
+            self._print_value(printer)
         printer.print_op_attributes(self.attributes)
         printer.print_string(" : ")
         printer.print_attribute(self.result.type)
+
+    def _print_value(self, printer: Printer) -> None:
+        if self.key is None:
+            printer.print_attribute(self.value)
+            return
+        printer.print_string("dense_resource<")
+        printer.print_identifier_or_string_literal(self.key)
+        printer.print_string("> : ")
+        printer.print_attribute(self.value.get_type())
 
     def verify_(self) -> None:
         tensor = self.value.get_type()
