@@ -1,0 +1,189 @@
+"""The ``.ivit`` file: one safetensors file with a model's native code, packed weights and integer IR.
+
+Only safetensors and JSON are read, never pickle. A digest over everything is checked on load; it finds
+damage, not malice: the file holds machine code, so load files of people you trust, or recompile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from runtime.boundary import Boundary
+from runtime.program import NativeProgram
+
+FORMAT = "ivit"
+VERSION = 1
+STORE_PREFIX = "store/"
+OBJECT, WEIGHTS, MODULE = "native/object", "native/weights", "module/text"
+INTEGER_DTYPES = {
+    "U8": np.uint8,
+    "I8": np.int8,
+    "I16": np.int16,
+    "I32": np.int32,
+    "I64": np.int64,
+}
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """Everything of a compiled model: native code, the integer module's text, and its tensors by key."""
+
+    boundary: Boundary
+    program: NativeProgram
+    module_text: str
+    store: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
+
+
+def save(artifact: Artifact, path: Path) -> None:
+    """Write ``artifact`` to ``path``, whole or not at all; OSError where that fails."""
+    tensors: dict[str, NDArray[Any]] = {
+        OBJECT: np.frombuffer(artifact.program.object_code, np.uint8),
+        WEIGHTS: artifact.program.weights,
+        MODULE: np.frombuffer(artifact.module_text.encode(), np.uint8),
+    }
+    tensors |= {STORE_PREFIX + key: np.ascontiguousarray(value) for key, value in artifact.store.items()}
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "boundary": json.dumps(artifact.boundary.to_json()),
+        "program": json.dumps(
+            {
+                "entry": artifact.program.entry,
+                "arena_bytes": artifact.program.arena_bytes,
+                "target": artifact.program.target,
+                "triple": artifact.program.triple,
+                "cpu": artifact.program.cpu,
+                "features": artifact.program.features,
+            }
+        ),
+    }
+    metadata["sha256"] = _digest(metadata, tensors)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        save_file(tensors, temporary, metadata)
+        os.replace(temporary, path)
+    except safetensors.SafetensorError as error:
+        raise OSError(f"{path}: cannot be written: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(path: Path) -> Artifact:
+    """Read the ``.ivit`` file at ``path``.
+
+    FileNotFoundError, or ValueError in one line for a file that is no artifact, is of another version, is
+    truncated, or was changed since it was written.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    data = path.read_bytes()
+    try:
+        return _parse(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _parse(data: bytes) -> Artifact:
+    try:
+        entries = safetensors.deserialize(data)
+    except safetensors.SafetensorError as error:
+        raise ValueError(f"not a whole .ivit file: {error}") from error
+    metadata = _metadata(data)
+    if metadata.get("format") != FORMAT:
+        raise ValueError("a safetensors file, but not an .ivit file: make one with ivit compile")
+    if metadata.get("version") != str(VERSION):
+        raise ValueError(
+            f"file version {metadata.get('version')!r}, but this ivit reads version {VERSION}:"
+            " compile the model again"
+        )
+    tensors = {name: _array(name, entry) for name, entry in entries}
+    if _digest(metadata, tensors) != metadata.get("sha256"):
+        raise ValueError("the file is damaged: its SHA-256 does not match; compile the model again")
+    program = _json_object(metadata, "program")
+    try:
+        return Artifact(
+            Boundary.from_json(_json_object(metadata, "boundary")),
+            NativeProgram(
+                object_code=tensors[OBJECT].tobytes(),
+                weights=tensors[WEIGHTS].view(np.uint8).reshape(-1),
+                entry=_text(program["entry"]),
+                arena_bytes=_integer(program["arena_bytes"]),
+                target=_text(program["target"]),
+                triple=_text(program["triple"]),
+                cpu=_text(program["cpu"]),
+                features=_text(program["features"]),
+            ),
+            _decoded(tensors[MODULE]),
+            {
+                name.removeprefix(STORE_PREFIX): array
+                for name, array in tensors.items()
+                if name.startswith(STORE_PREFIX)
+            },
+        )
+    except KeyError as error:
+        raise ValueError(f"the file lacks its entry {error}") from error
+
+
+def _metadata(data: bytes) -> dict[str, str]:
+    """The header's string metadata; safetensors has already checked that the header is sound JSON."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    return cast("dict[str, str]", header.get("__metadata__", {}))
+
+
+def _json_object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    try:
+        value = json.loads(metadata[key])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"the metadata entry {key!r} is missing or not JSON") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"the metadata entry {key!r} is not an object")
+    return cast("dict[str, Any]", value)
+
+
+def _array(name: str, entry: Mapping[str, Any]) -> NDArray[Any]:
+    dtype = INTEGER_DTYPES.get(entry["dtype"])
+    if dtype is None:
+        raise ValueError(f"tensor {name!r} is {entry['dtype']}: an .ivit file holds integers only")
+    return np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
+
+
+def _digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:
+    """SHA-256 of the metadata (without the digest) and of every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256()
+    described = {key: value for key, value in metadata.items() if key != "sha256"}
+    shapes = {name: [array.dtype.name, *array.shape] for name, array in tensors.items()}
+    digest.update(json.dumps([described, shapes], sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
+
+
+def _decoded(text: NDArray[Any]) -> str:
+    try:
+        return text.tobytes().decode()
+    except UnicodeDecodeError as error:
+        raise ValueError("the integer module is not UTF-8 text") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, got {value!r}")
+    return value
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"expected an integer, got {value!r}")
+    return value

@@ -1,0 +1,177 @@
+"""The host's side of a model: float32 or pixels in, integers through, float32 out.
+
+The only floating-point arithmetic of a compiled model is here, before the first and after the last integer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, SupportsFloat, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_EXTENT = 1 << 20
+MAX_IMAGE_ELEMENTS = 1 << 28
+CPU_DLPACK_DEVICES = (1, 3)  # kDLCPU, kDLCUDAHost
+OUTPUT_DTYPES = ("int8", "int16", "int32")
+
+InputKind = Literal["pixels", "quantized"]
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """How images become the integers of one compiled model, and its integers become floats.
+
+    ``kind`` is ``pixels`` (the model takes uint8; ``mean`` and ``std`` per channel, of pixels scaled to
+    [0, 1], are its source's normalisation) or ``quantized`` (the model takes int8 of scale ``input_scale``).
+    ``input_shape`` is (H, W, C); ``output_shape`` is without the batch; a float result is integer *
+    ``output_scale``.
+    """
+
+    kind: InputKind
+    input_shape: tuple[int, int, int]
+    output_shape: tuple[int, ...]
+    output_dtype: str
+    output_scale: float
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+    input_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _require(self.kind in ("pixels", "quantized"), f"unknown input kind {self.kind!r}")
+        _require(len(self.input_shape) == 3, f"input shape must be (H, W, C), got {self.input_shape}")
+        for name, shape in (("input", self.input_shape), ("output", self.output_shape)):
+            _require(all(0 < n <= MAX_EXTENT for n in shape), f"{name} shape {shape} is out of range")
+            _require(math.prod(shape) <= MAX_IMAGE_ELEMENTS, f"{name} shape {shape} is too large")
+        _require(self.output_dtype in OUTPUT_DTYPES, f"unknown output type {self.output_dtype!r}")
+        _require(_is_scale(self.output_scale), f"output scale {self.output_scale} is not positive")
+        _require(_is_scale(self.input_scale), f"input scale {self.input_scale} is not positive")
+        if self.kind == "pixels":
+            channels = self.input_shape[2]
+            _require(
+                len(self.mean) == len(self.std) == channels,
+                f"mean and std must have {channels} values, got {len(self.mean)} and {len(self.std)}",
+            )
+            _require(all(map(math.isfinite, self.mean)), f"mean {self.mean} is not finite")
+            _require(all(map(_is_scale, self.std)), f"std {self.std} is not positive")
+
+    @property
+    def input_dtype(self) -> str:
+        """``uint8`` or ``int8``: what the native entry reads."""
+        return "uint8" if self.kind == "pixels" else "int8"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for a file's metadata."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Boundary:
+        """The inverse of ``to_json``; ValueError for anything that does not describe a boundary."""
+        try:
+            return cls(
+                kind=values["kind"],
+                input_shape=cast("tuple[int, int, int]", _integers(values["input_shape"])),
+                output_shape=_integers(values["output_shape"]),
+                output_dtype=values["output_dtype"],
+                output_scale=_number(values["output_scale"]),
+                mean=tuple(map(_number, values["mean"])),
+                std=tuple(map(_number, values["std"])),
+                input_scale=_number(values["input_scale"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"the input and output description is incomplete: {error}") from error
+
+    def to_integers(self, images: object) -> NDArray[Any]:
+        """Images as the model's integers: uint8 or int8, C-contiguous [N, H, W, C].
+
+        ``images`` is float32 [N, C, H, W] in the source model's own convention or, for a ``pixels`` model,
+        uint8 [N, H, W, C]; NumPy, PyTorch or anything else with DLPack or ``__array__``. Floats become
+        ``clip(rint(x / scale), -127, 127)``, or pixels ``clip(rint((x * std + mean) * 255), 0, 255)``.
+        TypeError for another type of element, ValueError for another shape, NaN or infinity.
+        """
+        array = as_array(images)
+        if array.dtype == np.uint8:
+            return self._from_pixels(array)
+        if array.dtype != np.float32:
+            wanted = "float32 (N, C, H, W)" + (" or uint8 (N, H, W, C)" if self.kind == "pixels" else "")
+            raise TypeError(f"images must be {wanted}, got {array.dtype}: convert them first")
+        return self._from_floats(array)
+
+    def to_floats(self, integers: NDArray[Any]) -> NDArray[np.float32]:
+        """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
+        return (integers * self.output_scale).astype(np.float32)
+
+    def _from_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        if self.kind != "pixels":
+            raise TypeError(
+                "this model takes float32 (N, C, H, W): compile it with mean= and std= for uint8 pixels"
+            )
+        _check_shape(pixels, self.input_shape, "uint8 pixels are (N, H, W, C)")
+        return np.ascontiguousarray(pixels)
+
+    def _from_floats(self, images: NDArray[np.float32]) -> NDArray[Any]:
+        height, width, channels = self.input_shape
+        _check_shape(images, (channels, height, width), "float32 images are (N, C, H, W)")
+        if not np.isfinite(images).all():
+            first = int(np.argmin(np.isfinite(images).reshape(len(images), -1).all(axis=1)))
+            raise ValueError(f"image {first} holds NaN or infinity")
+        if self.kind == "pixels":
+            per_channel = (1, channels, 1, 1)
+            gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
+            offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
+            levels = np.clip(np.rint(images * gain + offset), 0, 255).astype(np.uint8)
+        else:
+            levels = np.clip(np.rint(images / np.float32(self.input_scale)), -127, 127).astype(np.int8)
+        return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+
+
+def as_array(images: object) -> NDArray[Any]:
+    """``images`` as a NumPy array, without a copy where that is possible.
+
+    TypeError for objects that are no array, and for tensors of another device than the CPU.
+    """
+    if isinstance(images, np.ndarray):
+        return cast("NDArray[Any]", images)
+    detach: Any = getattr(images, "detach", None)
+    tensor: Any = images if detach is None else detach()
+    device_of: Any = getattr(tensor, "__dlpack_device__", None)
+    if device_of is not None:
+        try:
+            if device_of()[0] in CPU_DLPACK_DEVICES:
+                return np.from_dlpack(tensor)
+        except (BufferError, RuntimeError, ValueError) as error:
+            raise TypeError(f"images of type {type(images).__name__} cannot be read: {error}") from error
+        raise TypeError("images must be in the CPU's memory: move them first, with .cpu() in PyTorch")
+    if hasattr(tensor, "__array__"):
+        return np.asarray(tensor)
+    raise TypeError(f"images must be a NumPy array or a tensor, got {type(images).__name__}")
+
+
+def _check_shape(images: NDArray[Any], image_shape: Sequence[int], convention: str) -> None:
+    if images.ndim != 4 or images.shape[1:] != tuple(image_shape):
+        wanted = ", ".join(["N", *map(str, image_shape)])
+        raise ValueError(f"images must have shape ({wanted}), got {images.shape}; {convention}")
+
+
+def _integers(values: Sequence[Any]) -> tuple[int, ...]:
+    if not all(type(value) is int for value in values):
+        raise TypeError(f"expected integers, got {values!r}")
+    return tuple(values)
+
+
+def _number(value: SupportsFloat) -> float:
+    if isinstance(value, (bool, str)):
+        raise TypeError(f"expected a number, got {value!r}")
+    return float(value)
+
+
+def _is_scale(value: float) -> bool:
+    return math.isfinite(value) and value > 0
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

@@ -1,0 +1,163 @@
+"""Host conversions: which integers images become, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from runtime.boundary import Boundary
+
+PIXELS = Boundary(
+    kind="pixels",
+    input_shape=(4, 5, 3),
+    output_shape=(7,),
+    output_dtype="int32",
+    output_scale=0.25,
+    mean=(0.485, 0.456, 0.406),
+    std=(0.229, 0.224, 0.225),
+)
+QUANTIZED = Boundary(
+    kind="quantized",
+    input_shape=(4, 5, 3),
+    output_shape=(7,),
+    output_dtype="int8",
+    output_scale=1e-3,
+    input_scale=0.02,
+)
+
+
+def pixels(batch: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(batch).integers(0, 256, (batch, 4, 5, 3), dtype=np.uint8)
+
+
+def normalised(levels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What a float model is fed: NCHW, normalised."""
+    x = (levels / 255 - np.array(PIXELS.mean)) / np.array(PIXELS.std)
+    return x.transpose(0, 3, 1, 2).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [0, 1, 3])
+def test_pixels_pass_as_they_are(batch: int) -> None:
+    levels = pixels(batch)
+    result = PIXELS.to_integers(levels)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, levels)
+
+
+def test_every_level_survives_normalisation() -> None:
+    levels = np.arange(256, dtype=np.uint8).repeat(60).reshape(256, 4, 5, 3)
+    np.testing.assert_array_equal(PIXELS.to_integers(normalised(levels)), levels)
+
+
+def test_floats_outside_the_pixels_are_clipped() -> None:
+    low, high = np.full((1, 3, 4, 5), -9, np.float32), np.full((1, 3, 4, 5), 9, np.float32)
+    assert (PIXELS.to_integers(low) == 0).all()
+    assert (PIXELS.to_integers(high) == 255).all()
+
+
+def test_quantized_input_rounds_half_to_even_and_clips() -> None:
+    boundary = replace(QUANTIZED, input_scale=0.5)
+    x = np.zeros((1, 3, 4, 5), np.float32)
+    x[0, :, 0, 0] = [0.25, 0.75, -0.25]
+    x[0, :, 3, 4] = [1000, -1000, 63.5]
+    result = boundary.to_integers(x)
+    assert result.dtype == np.int8
+    assert result.shape == (1, 4, 5, 3)
+    assert result[0, 0, 0].tolist() == [0, 2, 0]
+    assert result[0, 3, 4].tolist() == [127, -127, 127]
+    assert result.flags.c_contiguous
+
+
+def test_layout_is_transposed() -> None:
+    x = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
+    result = replace(QUANTIZED, input_scale=1.0).to_integers(x)
+    np.testing.assert_array_equal(result, x.transpose(0, 2, 3, 1).astype(np.int8))
+
+
+def test_views_and_other_strides() -> None:
+    wide = np.repeat(pixels(2), 2, axis=2)
+    np.testing.assert_array_equal(PIXELS.to_integers(wide[:, :, ::2]), pixels(2))
+
+
+def test_torch_tensors_come_through_dlpack() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the extra [import]")
+    levels = pixels(2)
+    np.testing.assert_array_equal(PIXELS.to_integers(torch.from_numpy(levels)), levels)
+    x = torch.from_numpy(normalised(levels)).requires_grad_()
+    np.testing.assert_array_equal(PIXELS.to_integers(x), levels)
+    with pytest.raises(TypeError, match="got float64"):
+        PIXELS.to_integers(x.double())
+    with pytest.raises(TypeError, match="images of type Tensor cannot be read"):
+        PIXELS.to_integers(torch.empty((1, 3, 4, 5), device="meta"))
+
+
+def test_tensors_of_a_gpu_are_refused() -> None:
+    class OnGpu:
+        def __dlpack_device__(self) -> tuple[int, int]:
+            return 2, 0
+
+    with pytest.raises(TypeError, match="CPU's memory"):
+        PIXELS.to_integers(OnGpu())
+
+
+@pytest.mark.parametrize(
+    ("boundary", "images", "error", "message"),
+    [
+        (PIXELS, pixels(1)[0], ValueError, r"must have shape \(N, 4, 5, 3\), got \(4, 5, 3\)"),
+        (PIXELS, pixels(1).transpose(0, 3, 1, 2), ValueError, r"uint8 pixels are \(N, H, W, C\)"),
+        (
+            PIXELS,
+            pixels(1).astype(np.float32),
+            ValueError,
+            r"\(N, 3, 4, 5\).*float32 images are \(N, C, H, W\)",
+        ),
+        (PIXELS, normalised(pixels(1)).astype(np.float64), TypeError, r"or uint8 .*got float64"),
+        (QUANTIZED, pixels(1), TypeError, "compile it with mean= and std="),
+        (QUANTIZED, np.zeros((1, 3, 4, 5), np.int8), TypeError, "got int8"),
+        (QUANTIZED, [[1.0]], TypeError, "NumPy array or a tensor, got list"),
+        (QUANTIZED, "images.npz", TypeError, "got str"),
+    ],
+)
+def test_wrong_images(boundary: Boundary, images: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        boundary.to_integers(images)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("boundary", [PIXELS, QUANTIZED])
+def test_values_that_are_not_finite(boundary: Boundary, bad: float) -> None:
+    x = np.zeros((3, 3, 4, 5), np.float32)
+    x[1, 2, 3, 4] = bad
+    with pytest.raises(ValueError, match="image 1 holds NaN or infinity"):
+        boundary.to_integers(x)
+
+
+def test_integers_become_floats_by_one_rounding() -> None:
+    integers = np.array([[(1 << 31) - 1, -(1 << 31), 3, -1, 0, 1, 2]], np.int32)
+    floats = replace(PIXELS, output_scale=1 / 3).to_floats(integers)
+    assert floats.dtype == np.float32
+    np.testing.assert_array_equal(floats, (integers.astype(np.float64) / 3).astype(np.float32))
+
+
+@pytest.mark.parametrize("boundary", [PIXELS, QUANTIZED])
+def test_json_round_trip(boundary: Boundary) -> None:
+    assert Boundary.from_json(boundary.to_json()) == boundary
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mean": ()}, "mean and std must have 3 values, got 0 and 3"),
+        ({"std": (1.0, 1.0, -1.0)}, "is not positive"),
+        ({"mean": (0.0, 0.0, float("nan"))}, "is not finite"),
+        ({"input_shape": (0, 4, 3)}, "out of range"),
+        ({"output_scale": 0.0}, "output scale 0.0 is not positive"),
+    ],
+)
+def test_senseless_boundaries(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replace(PIXELS, **changes)
