@@ -15,11 +15,14 @@ _PASSES = {
     "convert-memref-to-llvm": "ConvertMemrefToLLVMPass",
     "convert-vector-to-llvm": "ConvertVectorToLLVMPass",
     "lower-scf-to-cf": "LowerScfToCfPass",
+    "lower-to-loops": "LowerToLoopsPass",
+    "plan-memory": "PlanMemoryPass",
 }
 
 _DIALECTS = {
     "arith_ext": ("lowering.arith_ext", "ArithExt"),
     "llvm_ext": ("lowering.llvm_ext", "LLVMExt"),
+    "plan": ("lowering.plan", "Plan"),
 }
 
 
