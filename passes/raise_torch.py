@@ -28,6 +28,7 @@ from passes.raising.attention import (
 from passes.raising.convolution import NormaliseConvolution
 from passes.raising.fold import fold_constants
 from passes.raising.gelu import RaiseGelu
+from passes.raising.keep_location import KeepLocation
 from passes.raising.layer_norm import LAYER_NORM_PATTERNS
 from passes.raising.linear import (
     AddmmToLinear,
@@ -70,7 +71,8 @@ def _raise(function: FuncOp, store: WeightStore) -> None:
     block = function.body.block
     simplify, products, attention, layout = _stages(UniformValues(store))
     for patterns, keep_rearranged in ((simplify, True), (products, False), (attention, False), (layout, False)):
-        PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_region(function.body)
+        pattern = KeepLocation(GreedyRewritePatternApplier(patterns))
+        PatternRewriteWalker(pattern).rewrite_region(function.body)
         fold_constants(function, store, keep_rearranged)
         schedule(block)
 
@@ -103,6 +105,10 @@ def _stages(uniform: UniformValues) -> list[list[RewritePattern]]:
         RaiseGelu(),
         RaiseMean(),
     ]
-    attention: list[RewritePattern] = [RaiseAttention(), NormaliseAttention(uniform), SplitBatchFromHeads()]
-    layout: list[RewritePattern] = [RowOpOnBatchFirst(), CanonicalChain()]
-    return [simplify, [*simplify, *raise_ops], [*simplify, *attention], [*simplify, *layout]]
+    attention: list[RewritePattern] = [
+        RaiseAttention(),
+        NormaliseAttention(uniform),
+        RowOpOnBatchFirst(),
+        SplitBatchFromHeads(),
+    ]
+    return [simplify, [*simplify, *raise_ops], [*simplify, *attention], [*simplify, CanonicalChain()]]

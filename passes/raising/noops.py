@@ -26,6 +26,7 @@ from ivit_dialect.torch.ops_shape import (
     AtenDetachOp,
     AtenLiftFreshCopyOp,
 )
+from passes.raising.build import sizes_of
 from passes.raising.uniform import UniformValues
 
 COPIES = (
@@ -79,7 +80,10 @@ class DropScalarIdentity(RewritePattern):
 
 
 class DropAddZero(RewritePattern):
-    """x + 0 with a tensor of zeros, an attention mask that masks nothing for instance."""
+    """x + 0 with a tensor of zeros, an attention mask that masks nothing for instance.
+
+    A row of zeros stays: it may be the bias of a layer that is still written out.
+    """
 
     def __init__(self, uniform: UniformValues) -> None:
         self.uniform = uniform
@@ -87,7 +91,7 @@ class DropAddZero(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AtenAddTensorOp, rewriter: PatternRewriter, /) -> None:
         for kept, dropped in ((op.input, op.other), (op.other, op.input)):
-            if self.uniform.of(dropped) != 0 or kept.type != op.result.type:
+            if self.uniform.of(dropped) != 0 or kept.type != op.result.type or len(sizes_of(dropped)) == 1:
                 continue
             if dropped is op.input and constant_number(op.alpha) != 1:
                 continue

@@ -1,0 +1,1 @@
+"""Where the batch is in each value of a torch-level function."""
