@@ -39,16 +39,25 @@ class Block(nn.Module):
 
 
 class FashionViT(nn.Module):
-    """float32 [N, 1, 28, 28] (normalised by MEAN and STD) -> float32 logits [N, 10]."""
+    """float32 [N, channels, image, image], normalised -> float32 logits [N, classes]."""
 
-    def __init__(self, width: int = 128, depth: int = 6, heads: int = 4, patch: int = 4) -> None:
+    def __init__(
+        self,
+        width: int = 128,
+        depth: int = 6,
+        heads: int = 4,
+        patch: int = 4,
+        image: int = 28,
+        channels: int = 1,
+        classes: int = 10,
+    ) -> None:
         super().__init__()
-        self.patch_embed = nn.Conv2d(1, width, kernel_size=patch, stride=patch)
+        self.patch_embed = nn.Conv2d(channels, width, kernel_size=patch, stride=patch)
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
-        self.pos_embed = nn.Parameter(torch.zeros(1, (28 // patch) ** 2 + 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, (image // patch) ** 2 + 1, width))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
-        self.head = nn.Linear(width, 10)
+        self.head = nn.Linear(width, classes)
         for parameter in (self.cls_token, self.pos_embed):
             nn.init.trunc_normal_(parameter, std=0.02)
         for module in self.modules():
