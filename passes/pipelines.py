@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 class NamedPipeline:
     """Passes in order, with the options that a caller may set on them.
 
-    ``options`` maps an option's name to the passes that take it.
+    ``options`` maps an option's name to the pass fields that take it, as ``pass.field``.
     """
 
     name: str
@@ -24,8 +24,9 @@ class NamedPipeline:
             if option not in self.options:
                 known = ", ".join(self.options) or "none"
                 raise ValueError(f"--{self.name} has no option '{option}' (options: {known})")
-            for name in self.options[option]:
-                given[name].append(f"{option}={_quoted(value)}")
+            for target in self.options[option]:
+                name, _, parameter = target.partition(".")
+                given[name].append(f"{parameter}={_quoted(value)}")
         return ",".join(f"{name}{{{' '.join(args)}}}" if args else name for name, args in given.items())
 
 
@@ -48,12 +49,12 @@ LOWER_TO_INT = NamedPipeline(
     "torch level to integers: raise, generalise the batch, calibrate, quantize, check",
     ("raise-torch", "generalize-batch", "calibrate", "quantize", "verify-integer-only"),
     {
-        "calibration": ("calibrate",),
-        "mean": ("calibrate", "quantize"),
-        "std": ("calibrate", "quantize"),
-        "softmax": ("quantize",),
-        "gelu": ("quantize",),
-        "layernorm": ("quantize",),
+        "calibration": ("calibrate.images",),
+        "mean": ("calibrate.mean", "quantize.mean"),
+        "std": ("calibrate.std", "quantize.std"),
+        "softmax": ("quantize.softmax",),
+        "gelu": ("quantize.gelu",),
+        "layernorm": ("quantize.layernorm",),
     },
 )
 FUSE = NamedPipeline(
@@ -81,7 +82,7 @@ LOWER_TO_LOOPS = NamedPipeline(
     "lower-to-loops",
     "plan level to one function per distinct kernel",
     ("lower-to-loops",),
-    {"target": ("lower-to-loops",)},
+    {"target": ("lower-to-loops.target",)},
 )
 LOWER_TO_LLVM = NamedPipeline(
     "lower-to-llvm",
