@@ -14,6 +14,7 @@ from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
 from ivit_dialect.interpreter_functions import IvitFunctions, TensorFunctions, require_array
+from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
 from ivit_dialect.store import WeightStore
 
@@ -76,8 +77,10 @@ def call(
     try:
         return interpreter.call_op(entry, args)
     except (OverflowError, ValueError) as error:
-        error.add_note(f"while interpreting: {watch.current}")
-        raise
+        kind = OverflowError if isinstance(error, OverflowError) else ValueError
+        where = "" if watch.current is None else f"{location_text(watch.current)}: "
+        # Not chained: xDSL notes the text of the whole module on the original.
+        raise kind(f"{where}{error}") from None
 
 
 def run_all(module: ModuleOp, store: WeightStore, x: IntegerArray, observe: Observer) -> IntegerArray:
