@@ -143,6 +143,8 @@ def _vector_select(op: arith_ext.SelectOp, c: Converter) -> Sequence[SSAValue]:
 def _like(value: int, attr: Attribute, c: Converter) -> SSAValue:
     """`value` as a constant of the scalar or vector type `attr`."""
     if isa(attr, VectorType[IntegerType]):
+        if attr.element_type.width.data > 64:  # xDSL's dense attributes end at 64 bits
+            return c.splat(c.constant(value, attr.element_type), attr)
         return c.insert(llvm.ConstantOp(DenseIntOrFPElementsAttr.from_list(attr, [value]), attr)).result
     assert isa(attr, IntegerType)
     return c.constant(value, attr)

@@ -84,7 +84,6 @@ def _shuffled(v1: SSAValue, v2: SSAValue, mask: Sequence[int], c: Converter) -> 
 
 
 def _broadcast(op: vector.BroadcastOp, c: Converter) -> Sequence[SSAValue]:
-    """LLVM's canonical splat: insert into lane 0, then shuffle lane 0 everywhere."""
     source = c.operand(op.source)
     result_type = c.type(op.vector.type)
     lanes = _lanes(result_type)
@@ -94,9 +93,8 @@ def _broadcast(op: vector.BroadcastOp, c: Converter) -> Sequence[SSAValue]:
         if _lanes(source.type) != 1:
             fail(op, f"cannot broadcast {op.source.type} to {op.vector.type}")
         return [_shuffled(source, source, [0] * lanes, c)]
-    undef = c.insert(llvm.UndefOp(result_type)).res
-    seed = c.insert(llvm.InsertElementOp(undef, source, c.constant(0, i32))).res
-    return [_shuffled(seed, undef, [0] * lanes, c)]
+    assert isa(result_type, VectorType)
+    return [c.splat(source, result_type)]
 
 
 def _shuffle(op: vector.ShuffleOp, c: Converter) -> Sequence[SSAValue]:
@@ -189,9 +187,7 @@ def _create_mask(op: vector.CreateMaskOp, c: Converter) -> Sequence[SSAValue]:
     bound = c.operand(op.mask_dim_sizes[0])
     lanes = _lanes(result_type)
     spread = VectorType(INDEX, [lanes])
-    undef = c.insert(llvm.UndefOp(spread)).res
-    seed = c.insert(llvm.InsertElementOp(undef, bound, c.constant(0, i32))).res
-    bounds = _shuffled(seed, undef, [0] * lanes, c)
+    bounds = c.splat(bound, spread)
     steps = c.insert(llvm.ConstantOp(DenseIntOrFPElementsAttr.from_list(spread, range(lanes)), spread)).result
     below = IntegerAttr(llvm.ICmpPredicateFlag.SLT.to_int(), i64)
     return [c.insert(llvm.ICmpOp(steps, bounds, below)).res]

@@ -9,10 +9,19 @@ ops, no fixed point: linear in the size of the module.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
 from xdsl.dialects import func, llvm
-from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp, UnrealizedConversionCastOp
+from xdsl.dialects.builtin import (
+    DenseArrayBase,
+    IntegerAttr,
+    IntegerType,
+    ModuleOp,
+    UnrealizedConversionCastOp,
+    VectorType,
+    i32,
+)
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
@@ -99,6 +108,13 @@ class Converter:
         """An integer constant of scalar LLVM type `attr`."""
         return self.insert(llvm.ConstantOp(IntegerAttr(value, attr), attr)).result
 
+    def splat(self, value: SSAValue, vector_type: VectorType) -> SSAValue:
+        """A scalar in every lane: LLVM's canonical form, insert into lane 0 and shuffle lane 0 everywhere."""
+        undef = self.insert(llvm.UndefOp(vector_type)).res
+        seed = self.insert(llvm.InsertElementOp(undef, value, self.constant(0, i32))).res
+        mask = _zeros(vector_type.get_shape()[0])
+        return self.insert(llvm.ShuffleVectorOp(seed, undef, mask, vector_type)).res
+
     def replace_value(self, old: SSAValue, new: SSAValue, after: InsertPoint) -> None:
         """All uses of `old` become uses of `new`, through a cast placed at `after` where types differ."""
         if new.name_hint is None:
@@ -150,6 +166,11 @@ class Converter:
                 continue
             pending.extend(v.owner for v in cast.inputs if isinstance(v.owner, UnrealizedConversionCastOp))
             block.erase_op(cast)
+
+
+@cache
+def _zeros(count: int) -> DenseArrayBase:
+    return DenseArrayBase.from_list(i32, [0] * count)
 
 
 def _after_definition(value: SSAValue) -> InsertPoint:
