@@ -156,11 +156,11 @@ def _verify(module: ModuleOp) -> None:
     for op in module.walk():
         try:
             op.verify(verify_nested_ops=False)
-            for region in op.regions:
-                for block in region.blocks:
-                    _verify_order(block)
         except VerifyException as error:
             raise ValueError(f"{location_text(op)}: {op.name}: {_one_line(str(error))}") from error
+        for region in op.regions:
+            for block in region.blocks:
+                _verify_order(block)
     try:
         module.verify()
     except VerifyException as error:
@@ -174,9 +174,7 @@ def _verify_order(block: Block) -> None:
         for operand in op.operands:
             owner = operand.owner
             if isinstance(owner, Operation) and owner.parent is block and owner not in seen:
-                raise VerifyException(
-                    f"an operand of {op.name} ({location_text(op)}) is used before it is defined"
-                )
+                raise ValueError(f"{location_text(op)}: {op.name}: an operand is used before it is defined")
         seen.add(op)
 
 

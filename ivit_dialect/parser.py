@@ -38,6 +38,7 @@ from ivit_dialect.torch import Torch
 DenseElement: TypeAlias = AnyFloat | IntegerType | IndexType | ComplexType[Any]
 
 _TORCH_OPS = frozenset(op.name for op in Torch.operations)
+_ATEN = "torch.aten."
 _LOCATION_ALIAS = re.compile(r"^#loc\d* = loc\(.*\)[ \t]*$", re.MULTILINE)
 _OPERATOR_NAME = re.compile(r'name\s*=\s*"([^"\n]*)"')
 _NOT_A_LITERAL = re.compile(r'<\s*[">]')
@@ -81,10 +82,11 @@ class ModuleParser(Parser):
 
     def _get_op_by_name(self, name: str) -> type[Operation]:
         if name.startswith("torch.") and self.ctx.get_optional_dialect("torch") is not None:
+            start = self.lexer.input.content.rfind(name, 0, self.pos)
             if name == "torch.operator":
                 name = self._operator_name()
             if name not in _TORCH_OPS:
-                self.raise_error(unsupported_torch_op(name))
+                self.raise_error(unsupported_torch_op(name), start, self.pos)
         return super()._get_op_by_name(name)
 
     def _operator_name(self) -> str:
@@ -136,7 +138,9 @@ def _pack(element: DenseElement, values: list[Any]) -> bytes:
 
 def unsupported_torch_op(name: str) -> str:
     """The refusal of a torch op that the mirror lacks: its name and what to do."""
-    close = difflib.get_close_matches(name, _TORCH_OPS, n=3)
+    stem = name.removeprefix(_ATEN)
+    known = {op.removeprefix(_ATEN): op for op in _TORCH_OPS if op.startswith(_ATEN)}
+    close = [known[match] for match in difflib.get_close_matches(stem, known, n=3, cutoff=0.7)]
     hint = f" (supported and close to it: {', '.join(close)})" if close else ""
     return (
         f"{name} is not supported{hint}: export the model with torch-mlir's default decompositions, "

@@ -227,7 +227,7 @@ class ValueTensorLiteralOp(ConstantOp):
         if result_type is None:
             tensor = value.get_type()
             if not isa(tensor, TensorType):
-                raise ValueError(f"torch.vtensor.literal holds a tensor, got {tensor}")
+                raise ValueError(f"a literal holds a tensor, got {tensor}")
             result_type = ValueTensorType(tensor.get_shape(), tensor.get_element_type())
         super().__init__(properties={"value": value}, result_types=[result_type])
 
@@ -272,10 +272,10 @@ class ValueTensorLiteralOp(ConstantOp):
     def verify_(self) -> None:
         tensor = self.value.get_type()
         if not isa(tensor, TensorType):
-            raise VerifyException(f"torch.vtensor.literal holds a tensor, got {tensor}")
+            raise VerifyException(f"a literal holds a tensor, got {tensor}")
         result = self.result.type
         if result.sizes != tensor.get_shape() or result.dtype != tensor.get_element_type():
-            raise VerifyException(f"torch.vtensor.literal of {tensor} must not have the type {result}")
+            raise VerifyException(f"a literal of {tensor} must not have the type {result}")
 
 
 OPS_CONSTANT: tuple[type[IRDLOperation], ...] = (

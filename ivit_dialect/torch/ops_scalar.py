@@ -74,7 +74,7 @@ class PrimListConstructOp(ConstructOp):
             else:
                 fits = not isinstance(contained, IntType) or isinstance(element.type, IntType)
             if not fits:
-                raise VerifyException(f"torch.prim.ListConstruct of {contained} must not hold {element.type}")
+                raise VerifyException(f"a list of {contained} must not hold {element.type}")
 
 
 @irdl_op_definition
