@@ -1,0 +1,1 @@
+"""Calibration: where the images come from, and what is observed on them."""

@@ -1,0 +1,122 @@
+"""Watches a float run and keeps the smallest and largest value of every tensor that will be quantised."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ArrayAttr, FloatAttr, f64
+from xdsl.dialects.func import FuncOp
+from xdsl.ir import Operation, SSAValue
+
+from ivit_dialect.torch.ops_nn import (
+    AtenConv2dOp,
+    AtenConvolutionOp,
+    AtenGeluOp,
+    AtenLayerNormOp,
+    AtenLinearOp,
+    AtenScaledDotProductAttentionOp,
+)
+from ivit_dialect.torch.ops_pointwise import (
+    AtenAddTensorOp,
+    AtenDivScalarOp,
+    AtenDivTensorOp,
+    AtenMulScalarOp,
+    AtenMulTensorOp,
+    AtenSubTensorOp,
+)
+from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
+from ivit_dialect.torch.ops_shape import AtenCatOp
+
+RANGE = "ivit.range"
+QUERY_RANGE = "ivit.query_range"
+KEY_RANGE = "ivit.key_range"
+VALUE_RANGE = "ivit.value_range"
+SCORE_RANGE = "ivit.score_range"
+OBSERVED: tuple[type[Operation], ...] = (
+    AtenAddTensorOp,
+    AtenCatOp,
+    AtenConv2dOp,
+    AtenConvolutionOp,
+    AtenDivScalarOp,
+    AtenDivTensorOp,
+    AtenGeluOp,
+    AtenLayerNormOp,
+    AtenLinearOp,
+    AtenMeanDimOp,
+    AtenMulScalarOp,
+    AtenMulTensorOp,
+    AtenScaledDotProductAttentionOp,
+    AtenSubTensorOp,
+)
+"""Ops that compute a tensor which may be quantised; their results get ``ivit.range``."""
+SIGNIFICANT_DIGITS = 4
+
+
+def expected_ranges(op: Operation) -> tuple[str, ...]:
+    """The attributes that calibration leaves on ``op``."""
+    if isinstance(op, AtenScaledDotProductAttentionOp):
+        return (RANGE, QUERY_RANGE, KEY_RANGE, VALUE_RANGE, SCORE_RANGE)
+    return (RANGE,) if isinstance(op, OBSERVED) else ()
+
+
+@dataclass
+class MinMax:
+    """Ranges by op and attribute, over all batches so far."""
+
+    function: FuncOp
+    ranges: dict[tuple[Operation, str], tuple[float, float]] = field(
+        default_factory=dict[tuple[Operation, str], tuple[float, float]]
+    )
+    _kept: dict[SSAValue, NDArray[Any]] = field(default_factory=dict[SSAValue, NDArray[Any]])
+    _wanted: set[SSAValue] = field(default_factory=set[SSAValue])
+
+    def __post_init__(self) -> None:
+        for op in self.function.walk():
+            if isinstance(op, AtenScaledDotProductAttentionOp):
+                self._wanted.update((op.query, op.key, op.value))
+
+    def start(self, images: NDArray[np.float32]) -> None:
+        """A new batch."""
+        self._kept.clear()
+        self._see(self.function, RANGE, images)
+
+    def __call__(self, op: Operation, results: tuple[Any, ...]) -> None:
+        """Called by the interpreter after each op."""
+        for ssa, result in zip(op.results, results, strict=True):
+            if ssa in self._wanted:
+                self._kept[ssa] = result
+        if isinstance(op, AtenScaledDotProductAttentionOp):
+            self._see_attention(op)
+        if isinstance(op, OBSERVED):
+            self._see(op, RANGE, results[0])
+
+    def record(self, overwrite: bool) -> None:
+        """Write the ranges onto the ops; those already there stay unless ``overwrite``."""
+        for (op, name), (low, high) in self.ranges.items():
+            if overwrite or name not in op.attributes:
+                pair = (_rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING))
+                op.attributes[name] = ArrayAttr([FloatAttr(value, f64) for value in pair])
+
+    def _see_attention(self, op: AtenScaledDotProductAttentionOp) -> None:
+        query, key, value = (self._kept[operand] for operand in (op.query, op.key, op.value))
+        for name, array in ((QUERY_RANGE, query), (KEY_RANGE, key), (VALUE_RANGE, value)):
+            self._see(op, name, array)
+        scale = query.shape[-1] ** -0.5
+        self._see(op, SCORE_RANGE, (query @ key.swapaxes(-1, -2)) * scale)
+
+    def _see(self, op: Operation, name: str, array: NDArray[Any]) -> None:
+        low, high = float(array.min()), float(array.max())
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"{op.name}: the float model gives NaN or infinity on the calibration images")
+        before = self.ranges.get((op, name), (low, high))
+        self.ranges[op, name] = (min(low, before[0]), max(high, before[1]))
+
+
+def _rounded(value: float, rounding: str) -> float:
+    """To four significant digits, outwards: readable, and equal for runs that differ in their last bits."""
+    return float(Context(prec=SIGNIFICANT_DIGITS, rounding=rounding).create_decimal(repr(value)))

@@ -1,0 +1,92 @@
+"""Quantisation steps and zero points from observed ranges (methods.md 1.1, accuracy.md recipe 2, 4, 8).
+
+Another rule for a range (percentile, MSE, output error) is another function from ``Range`` to ``Range``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+STREAM_HEADROOM = 1.25
+"""The int16 residual stream holds a quarter more than calibration saw."""
+OUTPUT_STEPS = 1 << 20
+"""Steps of int32 results over the observed magnitude."""
+GELU_LOWER_CLIP = -3.6
+"""GELU is within 0.0006 of 0 from here down, so the 8-bit input need not resolve it."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The smallest and largest value seen."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low <= self.high):
+            raise ValueError(f"a range needs finite low <= high, got [{self.low}, {self.high}]")
+
+    @property
+    def magnitude(self) -> float:
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def middle(self) -> float:
+        return (self.low + self.high) / 2
+
+    def shifted(self, offset: float) -> Range:
+        return Range(self.low + offset, self.high + offset)
+
+    def times(self, factor: float) -> Range:
+        return Range(*sorted((self.low * factor, self.high * factor)))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """``real = step * (integer - zero_point)``."""
+
+    step: float
+    zero_point: int = 0
+
+
+def symmetric(range_: Range, bits: int, headroom: float = 1.0) -> Scale:
+    """``max|x| * headroom`` at ``2^(bits-1) - 1``; a range of zeros counts as [-1, 1]."""
+    return Scale((range_.magnitude or 1.0) * headroom / ((1 << (bits - 1)) - 1))
+
+
+def asymmetric(range_: Range, bits: int = 8) -> Scale:
+    """The range, widened to hold 0, over all ``2^bits`` codes; the zero point is one of them."""
+    low, high = min(range_.low, 0.0), max(range_.high, 0.0)
+    if low == high:
+        return symmetric(range_, bits)
+    step = (high - low) / ((1 << bits) - 1)
+    lowest = -(1 << (bits - 1))
+    return Scale(step, lowest - round(low / step))
+
+
+def stream(range_: Range) -> Scale:
+    """The int16 residual stream."""
+    return symmetric(range_, 16, STREAM_HEADROOM)
+
+
+def output(range_: Range) -> Scale:
+    """int32 results: 2^20 steps over the observed magnitude, 2^11 times that before anything clamps."""
+    return Scale((range_.magnitude or 1.0) / OUTPUT_STEPS)
+
+
+def gelu_input(range_: Range, bits: int = 8) -> Scale:
+    """Asymmetric, without the tail on which GELU is zero."""
+    return asymmetric(Range(max(min(range_.low, 0.0), GELU_LOWER_CLIP), max(range_.high, 0.0)), bits)
+
+
+def reciprocal(range_: Range, bits: int = 8) -> tuple[Scale, int]:
+    """A symmetric scale of step ``1 / x0`` for an integer ``x0``: ShiftExp then has no temperature error.
+
+    ShiftExp takes the exponent for ``x * x0`` (methods.md 1.2): any other step makes e^x wrong by a factor.
+    The step is never below the symmetric one, so nothing that was observed is clipped. Steps above 1 have no
+    such x0: they stay as they are, with x0 = 1 (a flatter softmax rather than equal largest scores).
+    """
+    plain = symmetric(range_, bits)
+    x0 = math.floor(1.0 / plain.step * (1 + 1e-12))
+    return (Scale(1.0 / x0), x0) if x0 >= 1 else (plain, 1)

@@ -1,0 +1,39 @@
+"""256-entry tables, correctly rounded from float64 (methods.md 5.1 and 5.2, accuracy.md recipe 7 and 8)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passes.quantization.scales import Scale
+
+SOFTMAX_RANGE = 8.0
+"""Differences from the row maximum beyond which an exponential counts as 0: e^-8 is a twelfth of a code."""
+SOFTMAX_STEPS = 255
+
+
+def softmax_table() -> NDArray[np.uint8]:
+    """uint8 [256]: ``round(255 * e^(-8 i / 255))``; entry 0 is 255, the clamped tail, entry 255, is 0."""
+    steps = np.arange(SOFTMAX_STEPS + 1, dtype=np.float64)
+    table = np.rint(255.0 * np.exp(-SOFTMAX_RANGE / SOFTMAX_STEPS * steps)).astype(np.uint8)
+    table[SOFTMAX_STEPS] = 0
+    return table
+
+
+def gelu(x: float, approximate: str) -> float:
+    """GELU as torch defines it: ``approximate`` is "none" (erf) or "tanh". ValueError for anything else."""
+    if approximate == "none":
+        return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
+    if approximate == "tanh":
+        return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+    raise ValueError(f"gelu(approximate={approximate!r}) is not known; use 'none' or 'tanh'")
+
+
+def gelu_table(source: Scale, target: Scale, approximate: str = "none") -> NDArray[np.int8]:
+    """int8 [256]: entry ``i`` is GELU of the int8 ``i - 128`` at ``source``, as int8 at ``target``."""
+    codes = np.arange(-128, 128)
+    values = [gelu(source.step * (int(code) - source.zero_point), approximate) for code in codes]
+    quantised = np.floor(np.array(values) / target.step + 0.5) + target.zero_point
+    return np.clip(quantised, -128, 127).astype(np.int8)

@@ -1,0 +1,134 @@
+"""``quantize``: a raised torch function with ranges becomes integer ``ivit`` ops.
+
+    quantize{softmax=exact gelu=exact layernorm=exact mean=0.485,0.456,0.406 std=0.229,0.224,0.225}
+
+Linears get int8 weights per output channel, activations are int8, the residual stream is int16, and every
+scale is an integer multiplier with a shift. With ``mean`` and ``std`` the function takes uint8 pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    ModuleOp,
+    StringAttr,
+    f64,
+    i8,
+)
+from xdsl.dialects.func import FuncOp, ReturnOp
+from xdsl.ir import Block, Region
+from xdsl.passes import ModulePass
+
+from ivit_dialect.store import WeightStore, store_of
+from ivit_dialect.types import ui8
+from passes.quantization import emit_attention, emit_gelu, emit_norm, scales
+from passes.quantization.builder import IntegerBuilder
+from passes.quantization.emit import Emitter, Families, image_type
+from passes.quantization.graph import ConvNode, Graph, ImageNode
+from passes.quantization.names import name_nodes
+from passes.quantization.options import QuantizeOptions
+from passes.quantization.scales import Range, Scale
+from passes.quantization.trace import image_sizes, main_function, trace
+from passes.quantization.trace_ops import HANDLERS
+
+ATTENTION = {"exact": emit_attention.exact, "ivit": emit_attention.paper}
+GELU = {"exact": emit_gelu.exact, "ivit": emit_gelu.paper}
+NORM = {"exact": emit_norm.exact, "ivit": emit_norm.paper}
+PIXEL_SCALE = Scale(1.0)
+"""Pixels 0..255 enter the patch embedding as they are; mean, std and 255 are in its weights."""
+
+
+@dataclass(frozen=True)
+class QuantizePass(ModulePass):
+    """See the module's docstring. ValueError (one line) for options, ops or values that it cannot take."""
+
+    name = "quantize"
+
+    softmax: str = "exact"
+    gelu: str = "exact"
+    layernorm: str = "exact"
+    mean: tuple[float | int, ...] | None = None
+    std: tuple[float | int, ...] | None = None
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        options = QuantizeOptions(self.softmax, self.gelu, self.layernorm, self.mean, self.std)
+        store = store_of(ctx)
+        function = main_function(op)
+        graph = trace(op, function, store, HANDLERS)
+        name_nodes(graph.live())
+        if options.mean is not None and options.std is not None:
+            fold_normalisation(graph, options.mean, options.std)
+        integers = WeightStore()
+        lowered = _emit(function, graph, options, integers)
+        op.body.block.insert_op_before(lowered, function)
+        op.body.block.erase_op(function)
+        store.clear()
+        store.update(integers)
+
+
+def fold_normalisation(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> None:
+    """``x = (p / 255 - mean) / std`` moves into the patch embedding, which then takes pixels ``p``."""
+    channels = graph.image.channels
+    if len(mean) != channels:
+        raise ValueError(f"mean and std have {len(mean)} channels, the model's image has {channels}")
+    deviations, means = np.asarray(std, np.float64), np.asarray(mean, np.float64)
+    for node in graph.nodes:
+        if isinstance(node, ConvNode):
+            node.bias = node.bias - (node.weight * (means / deviations)).sum(axis=(1, 2, 3))
+            node.weight = node.weight / (255.0 * deviations)
+
+
+def _emit(function: FuncOp, graph: Graph, options: QuantizeOptions, store: WeightStore) -> FuncOp:
+    """The integer function of ``graph``."""
+    pixels = options.mean is not None
+    image_scale = PIXEL_SCALE if pixels else scales.symmetric(_image_range(graph.image), 8)
+    argument = image_type(graph.image, image_sizes(function)[0], ui8 if pixels else i8)
+    block = Block(arg_types=[argument])
+    block.args[0].name_hint = "image"
+    families = Families(
+        attention=ATTENTION[options.softmax],
+        gelu=GELU[options.gelu],
+        norm=NORM[options.layernorm],
+        norm_scale=scales.asymmetric if options.layernorm == "exact" else _symmetric8,
+    )
+    emitter = Emitter(IntegerBuilder(block, store), families, block.args[0], image_scale)
+    if graph.result is None:
+        raise ValueError("@main does not return")
+    emitter.emit_streams(graph.live())
+    result = emitter.result(graph.result, graph.result_rank)
+    block.add_op(ReturnOp(result.value))
+    lowered = FuncOp("main", ([argument], [result.value.type]), Region(block), function.sym_visibility)
+    lowered.attributes["ivit.input"] = _input_attribute(options, image_scale)
+    lowered.attributes["ivit.output"] = DictionaryAttr({"scale": FloatAttr(result.scale.step, f64)})
+    return lowered
+
+
+def _symmetric8(range_: Range) -> Scale:
+    return scales.symmetric(range_, 8)
+
+
+def _image_range(image: ImageNode) -> Range:
+    if image.range is None:
+        raise ValueError(
+            "@main has no ivit.range for its input: run the pass 'calibrate' first, or give mean and std"
+        )
+    return image.range
+
+
+def _input_attribute(options: QuantizeOptions, scale: Scale) -> DictionaryAttr:
+    if options.mean is None or options.std is None:
+        return DictionaryAttr({"kind": StringAttr("quantized"), "scale": FloatAttr(scale.step, f64)})
+    return DictionaryAttr(
+        {
+            "kind": StringAttr("pixels"),
+            "mean": ArrayAttr(FloatAttr(float(value), f64) for value in options.mean),
+            "std": ArrayAttr(FloatAttr(float(value), f64) for value in options.std),
+        }
+    )
