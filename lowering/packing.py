@@ -67,6 +67,15 @@ def _pack_offset_bias(arrays: Sequence[Array], parameters: Parameters) -> Array:
     return _pack_columns([corrected.astype(np.int32)], parameters)
 
 
+def _rows_shape(_: Sequence[Shape], parameters: Parameters) -> Shape:
+    return parameters
+
+
+def _pack_rows(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """Rows by channels, whatever the extents before the channels are."""
+    return arrays[0].reshape(parameters)
+
+
 def _plain(shapes: Sequence[Shape], _: Parameters) -> Shape:
     return shapes[0]
 
@@ -78,8 +87,10 @@ def _unbatched(shapes: Sequence[Shape], _: Parameters) -> Shape:
 PACKINGS: dict[str, Packing] = {
     "plain": Packing(_plain, lambda arrays, _: arrays[0]),
     "unbatched": Packing(_unbatched, lambda arrays, _: arrays[0][0]),
+    "rows": Packing(_rows_shape, _pack_rows),
     "panels": Packing(_panels_shape, _pack_panels),
     "columns": Packing(_columns_shape, _pack_columns),
     "offset_bias": Packing(_columns_shape, _pack_offset_bias),
 }
-"""By name. ``panels`` takes (columns, depth); ``columns`` and ``offset_bias`` take (columns,)."""
+"""By name. Parameters: ``rows`` (rows, columns), ``panels`` (columns, depth), ``columns`` and ``offset_bias``
+(columns,)."""

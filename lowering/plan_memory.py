@@ -131,6 +131,8 @@ class Planner:
         launch = plan_op(op, self.target)
         inputs = tuple(self.resolve(value) for value in launch.inputs)
         outputs = tuple(self.allocate(result, image_type(result)) for result in op.results)
+        if launch.output_shape is not None:
+            outputs = (_seen(outputs[0], launch.output_shape),)
         self.append(Step(launch, inputs, outputs))
 
     def resolve(self, value: SSAValue | Viewed | Packed) -> tuple[Input, tuple[int, ...] | None]:
@@ -214,6 +216,11 @@ _ALIASES: dict[type[Operation], Callable[[Planner, Operation], None]] = {
 }
 
 
+def _seen(place_: Place, shape: Sequence[int]) -> Place:
+    """The same memory with another shape."""
+    return Place(place_.buffer, place_.offset, buffer_type(shape, place_.kind.element_type))
+
+
 def _elements(kind: plan.Buffer) -> int:
     return plan.byte_size(kind) // plan.element_bytes(kind)
 
@@ -275,9 +282,7 @@ class Emitter:
 
     def _input(self, operand: Input, shape: tuple[int, ...] | None) -> SSAValue:
         if isinstance(operand, Place):
-            kind = operand.kind
-            seen = kind if shape is None else buffer_type(shape, kind.element_type)
-            return self.place(Place(operand.buffer, operand.offset, seen))
+            return self.place(operand if shape is None else _seen(operand, shape))
         value = self.weight(operand)
         if shape is None:
             return value

@@ -9,15 +9,13 @@ import llvmlite.binding as llvm
 
 @dataclass(frozen=True)
 class DotInstruction:
-    """How groups of ``depth`` int8 products enter an int32 lane.
+    """How groups of ``depth`` products enter an int32 lane.
 
-    ``pairs`` multiplies int16 lanes by twos (``depth`` 2); ``quads`` multiplies unsigned by signed bytes by
-    fours (``depth`` 4), so that int8 activations are offset by 128 and the bias makes up for it.
-    ``accumulates`` says that the instruction adds to its first operand, else an addition follows.
-    An ``intrinsic`` of None is plain multiplication of widened lanes.
+    Depth 2 multiplies int16 lanes by twos; depth 4 multiplies unsigned by signed bytes by fours, so that int8
+    activations are offset by 128 and the bias makes up for it. ``accumulates`` says that the instruction adds
+    to its first operand, else an addition follows. An ``intrinsic`` of None is multiplication of widened lanes.
     """
 
-    form: str
     depth: int
     intrinsic: str | None
     accumulates: bool
@@ -38,7 +36,8 @@ class Target:
     cpu: str
     features: str
     vector_bytes: int
-    dot: DotInstruction
+    pair_dot: DotInstruction
+    weight_dot: DotInstruction
     tile_rows: int
     tile_columns: int
     byte_permute: str | None = None
@@ -49,10 +48,11 @@ class Target:
         return self.vector_bytes * 8 // width
 
 
-PLAIN = DotInstruction("pairs", 2, None, accumulates=False)
-PMADDWD_256 = DotInstruction("pairs", 2, "llvm.x86.avx2.pmadd.wd", accumulates=False)
-PMADDWD_512 = DotInstruction("pairs", 2, "llvm.x86.avx512.pmaddw.d.512", accumulates=False)
-VPDPWSSD_512 = DotInstruction("pairs", 2, "llvm.x86.avx512.vpdpwssd.512", accumulates=True)
+PLAIN = DotInstruction(2, None, accumulates=False)
+PMADDWD_256 = DotInstruction(2, "llvm.x86.avx2.pmadd.wd", accumulates=False)
+PMADDWD_512 = DotInstruction(2, "llvm.x86.avx512.pmaddw.d.512", accumulates=False)
+VPDPWSSD_512 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.512", accumulates=True)
+VPDPBUSD_512 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.512", accumulates=True)
 
 _AVX512_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
@@ -62,7 +62,8 @@ X86_64_AVX512VBMI = Target(
     cpu="x86-64-v4",
     features="+avx512vnni,+avx512vbmi",
     vector_bytes=64,
-    dot=VPDPWSSD_512,
+    pair_dot=VPDPWSSD_512,
+    weight_dot=VPDPBUSD_512,
     tile_rows=6,
     tile_columns=64,
     byte_permute="llvm.x86.avx512.vpermi2var.qi.512",
@@ -78,7 +79,8 @@ X86_64_AVX512 = replace(
     X86_64_AVX512VNNI,
     name="x86-64-avx512",
     features="",
-    dot=PMADDWD_512,
+    pair_dot=PMADDWD_512,
+    weight_dot=PMADDWD_512,
 )
 X86_64_AVX2 = Target(
     name="x86-64-avx2",
@@ -86,7 +88,8 @@ X86_64_AVX2 = Target(
     cpu="x86-64-v3",
     features="",
     vector_bytes=32,
-    dot=PMADDWD_256,
+    pair_dot=PMADDWD_256,
+    weight_dot=PMADDWD_256,
     tile_rows=6,
     tile_columns=16,
     byte_shuffle="llvm.x86.avx2.pshuf.b",
@@ -97,7 +100,8 @@ GENERIC = Target(
     cpu="generic",
     features="",
     vector_bytes=16,
-    dot=PLAIN,
+    pair_dot=PLAIN,
+    weight_dot=PLAIN,
     tile_rows=4,
     tile_columns=8,
 )
@@ -143,3 +147,8 @@ def host_target() -> Target:
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
     )
+
+
+def required_features(target: Target) -> str:
+    """The features that code for ``target`` needs beyond those of its text, as LLVM lists them."""
+    return ",".join(f"+{feature}" for feature in _NEEDS[target.name])

@@ -49,13 +49,14 @@ class Launch:
     """How a kernel computes an op: the op's results are the outputs, in order.
 
     An input is the op's operand (an activation: the batch dimension goes), the same with another shape, or a
-    ``Packed`` constant.
+    ``Packed`` constant. ``output_shape`` is the shape that a single output is seen with, where it is another.
     """
 
     kernel: str
     inputs: tuple[SSAValue | Viewed | Packed, ...]
     config: Mapping[str, ConfigValue] = field(default_factory=dict[str, ConfigValue])
     scalars: Mapping[str, int] = field(default_factory=dict[str, int])
+    output_shape: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,10 @@ class LoopBuilder:
             op = arith.ConstantOp(IntegerAttr(value, kind))
         return self._place_constant(op, (value, kind))
 
+    def index(self, value: int) -> Value:
+        """``value`` as an index."""
+        return self.constant(value)
+
     def vector_constant(self, values: Sequence[int], width: int) -> Value:
         """A vector of different lanes."""
         kind = vector_type(len(values), width)

@@ -12,9 +12,9 @@ from lowering.kernels.base import KernelFamily, PlanFunction
 @cache
 def families() -> dict[str, KernelFamily]:
     """Every kernel family by name; a new family adds its line here."""
-    from lowering.kernels import lookup, requant, tokens
+    from lowering.kernels import gemm, lookup, norm, requant, tokens
 
-    listed = (tokens.COPY, tokens.PATCHIFY, *requant.FAMILIES, *lookup.FAMILIES)
+    listed = (gemm.LINEAR, tokens.COPY, tokens.PATCHIFY, *requant.FAMILIES, *lookup.FAMILIES, *norm.FAMILIES)
     return {family.name: family for family in listed}
 
 

@@ -1,0 +1,43 @@
+"""One step of a dot product: groups of narrow products added to int32 lanes, as the target does it best."""
+
+from __future__ import annotations
+
+from lowering.kernels.build import LoopBuilder, Value, lanes
+from lowering.targets import DotInstruction
+
+BYTE_SIGN = -128
+"""XOR with it takes a signed byte to the same byte offset by 128."""
+
+
+def dot(b: LoopBuilder, instruction: DotInstruction, total: Value, x: Value, y: Value) -> Value:
+    """``total[i] + sum_d x[i*depth + d] * y[i*depth + d]``.
+
+    Depth 2 takes int16 lanes, depth 4 takes ``x`` as unsigned and ``y`` as signed bytes.
+    """
+    if instruction.intrinsic is None:
+        return b.add(total, _widened_products(b, instruction.depth, x, y))
+    if instruction.accumulates:
+        return b.intrinsic(instruction.intrinsic, [total, x, y], total.type)
+    return b.add(total, b.intrinsic(instruction.intrinsic, [x, y], total.type))
+
+
+def _widened_products(b: LoopBuilder, depth: int, x: Value, y: Value) -> Value:
+    """Exact int32 products, summed by neighbours."""
+    wide = b.zero_extend(x, 32) if depth == 4 else b.sign_extend(x, 32)
+    products = b.mul(wide, b.sign_extend(y, 32))
+    while depth > 1:
+        count = lanes(products)
+        even = b.shuffle(products, products, range(0, count, 2))
+        odd = b.shuffle(products, products, range(1, count, 2))
+        products, depth = b.add(even, odd), depth // 2
+    return products
+
+
+def group_operand(b: LoopBuilder, instruction: DotInstruction, group: Value, count: int) -> Value:
+    """A group of activations (the bits of an i32) in each of ``count`` int32 lanes, for ``dot``."""
+    return b.bitcast(b.broadcast(group, count), 32 // instruction.depth)
+
+
+def weight_operand(b: LoopBuilder, instruction: DotInstruction, weights: Value) -> Value:
+    """Packed int8 weights as an operand of ``dot``."""
+    return b.sign_extend(weights, 16) if instruction.depth == 2 else weights

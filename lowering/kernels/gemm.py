@@ -1,0 +1,184 @@
+"""``ivit.linear``: int8 matrix product with a fused epilogue.
+
+A tile of rows is widened once into scratch, in groups as the dot instruction takes them; panels of packed
+weights stream past it, and the accumulators of rows x panel stay in registers until the epilogue writes them.
+"""
+
+from __future__ import annotations
+
+from xdsl.dialects.builtin import IntegerType, i32
+
+from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.linear import LinearOp
+from ivit_dialect.types import tensor_types
+from lowering.arithmetic import requant_form
+from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch, Packed, Viewed
+from lowering.kernels.build import Value, shape
+from lowering.kernels.dot import BYTE_SIGN, dot, group_operand, weight_operand
+from lowering.kernels.gemm_epilogue import Epilogue
+from lowering.targets import Target
+
+FEW_TILES = 8
+"""With fewer row tiles than this, threads share panels of columns instead."""
+
+GROUP_WIDTH = 32
+"""Bits of a group of activations: what one lane of the accumulator takes a step."""
+
+OFFSET_DEPTH = 4
+"""Groups of four are of unsigned bytes: int8 activations are offset by 128."""
+
+ROW_PADDING = 16
+"""Groups between rows of the scratch, so that rows do not fall on the same cache sets."""
+
+
+def plan_linear(op: LinearOp, target: Target) -> Launch:
+    """Rows by channels; weights as panels, per-channel numbers padded to whole panels."""
+    x, y = tensor_types(op.input, op.output)
+    rows = 1
+    for extent in x.get_shape()[1:-1]:
+        rows *= extent
+    columns, depth = target.tile_columns, target.weight_dot.depth
+    bias = (
+        Packed((op.bias, op.weight), "offset_bias", (columns,))
+        if depth == OFFSET_DEPTH
+        else Packed((op.bias,), "columns", (columns,))
+    )
+    inputs = [
+        Viewed(op.input, (rows, x.get_shape()[-1])),
+        Packed((op.weight,), "panels", (columns, depth)),
+        bias,
+    ]
+    config: dict[str, ConfigValue] = {}
+    scalars: dict[str, int] = {}
+    if op.multipliers is not None:
+        single = tensor_types(op.multipliers)[0].get_shape() == (1,)
+        packing = Packed((op.multipliers,)) if single else Packed((op.multipliers,), "columns", (columns,))
+        inputs.append(packing)
+        assert op.shift is not None
+        scalars["shift"] = op.shift.value.data
+        config["requant"] = requant_form(op.shift.value.data)
+    if op.zero_point is not None:
+        scalars["zero_point"] = op.zero_point.value.data
+        if y.element_type == i32:
+            config["requant"] = "wide"
+    if op.table is not None:
+        inputs.append(Packed((op.table,)))
+        config["lookup"] = 1
+    if op.residual is not None:
+        inputs.append(_residual(op, rows, y.get_shape()[-1]))
+        assert op.residual_multiplier is not None
+        assert op.residual_shift is not None
+        scalars["residual_multiplier"] = op.residual_multiplier.value.data
+        scalars["residual_shift"] = op.residual_shift.value.data
+        config["residual"] = requant_form(op.residual_shift.value.data)
+    return Launch("linear", tuple(inputs), config, scalars, output_shape=(rows, y.get_shape()[-1]))
+
+
+def _residual(op: LinearOp, rows: int, columns: int) -> Viewed | Packed:
+    assert op.residual is not None
+    if isinstance(op.residual.owner, ConstantOp):
+        return Packed((op.residual,), "rows", (rows, columns))
+    return Viewed(op.residual, (rows, columns))
+
+
+class Gemm:
+    """The parts of the kernel that its two row tiles (whole, and the rest at the end) share."""
+
+    def __init__(self, b: KernelBuilder) -> None:
+        self._b = b
+        self._x, self._weights, self._bias = b.inputs[:3]
+        self._dot = b.target.weight_dot
+        self._lanes = b.target.lanes(32)
+        self._columns = b.target.tile_columns
+        self._total, self._inner = shape(self._x)
+        self._panels, self._steps, _ = shape(self._weights)
+        self._whole_panels, self._rest = divmod(shape(b.outputs[0])[1], self._columns)
+        self._rows = min(b.target.tile_rows, self._total)
+        pitch = self._steps + ROW_PADDING
+        # One block of bytes, written as int16 or int8 elements and read as groups of 32 bits.
+        block = b.alloca([self._rows * pitch * 4], 8)
+        self._scratch = b.view(
+            block, 0, [self._rows, pitch * self._dot.depth], GROUP_WIDTH // self._dot.depth
+        )
+        self._groups = b.view(block, 0, [self._rows, pitch], GROUP_WIDTH)
+        self._epilogue = Epilogue(b, self._lanes, self._rows, self._columns)
+
+    def build(self) -> None:
+        """Share row tiles, or panels where row tiles are few, among threads."""
+        b = self._b
+        whole, rest = divmod(self._total, self._rows)
+        tiles = whole + (rest > 0)
+        few = tiles < FEW_TILES
+        first_tile, last_tile = (b.index(0), b.index(tiles)) if few else b.my_share(tiles)
+        first, last = b.my_share(self._panels) if few else (b.index(0), b.index(self._panels))
+        with b.loop(first_tile, b.min(last_tile, whole)) as tile:
+            self._tile(b.mul(tile.index, self._rows), self._rows, first, last)
+        if rest:
+            with b.when(b.compare("eq", last_tile, tiles)):
+                self._tile(b.index(whole * self._rows), rest, first, last)
+
+    def _tile(self, row: Value, rows: int, first: Value, last: Value) -> None:
+        """Rows [row, row + rows) by panels [first, last)."""
+        b = self._b
+        self._widen(row, rows)
+        if self._whole_panels:
+            with b.loop(first, b.min(last, self._whole_panels)) as panel:
+                self._panel(row, rows, panel.index, self._columns)
+        if self._rest:
+            with b.when(b.compare("eq", last, self._panels)):
+                self._panel(row, rows, b.index(self._whole_panels), self._rest)
+
+    def _widen(self, row: Value, rows: int) -> None:
+        """Rows of activations into the scratch, as the dot instruction takes them; zeros fill the last group."""
+        b, element = self._b, GROUP_WIDTH // self._dot.depth
+        step = b.target.lanes(element)
+        whole = self._inner - self._inner % step
+        with b.loop(0, rows) as line:
+            at = b.add(row, line.index)
+            if whole:
+                with b.loop(0, whole, step) as k:
+                    x = self._widened(b.load_vector(self._x, [at, k.index], step))
+                    b.store_vector(x, self._scratch, [line.index, k.index])
+            if self._inner > whole:
+                with b.loop(whole, self._inner) as k:
+                    x = self._widened(b.load(self._x, at, k.index))
+                    b.store(x, self._scratch, line.index, k.index)
+            for k in range(self._inner, self._steps * self._dot.depth):
+                b.store(b.constant(0, IntegerType(element)), self._scratch, line.index, k)
+
+    def _widened(self, x: Value) -> Value:
+        if self._dot.depth == OFFSET_DEPTH:
+            return self._b.xor(x, BYTE_SIGN)
+        return self._b.sign_extend(x, GROUP_WIDTH // self._dot.depth)
+
+    def _panel(self, row: Value, rows: int, panel: Value, columns: int) -> None:
+        """One register tile: ``rows`` by the first ``columns`` of a panel."""
+        b = self._b
+        vectors = -(-columns // self._lanes)
+        column = b.mul(panel, self._columns)
+        biases = [
+            b.load_vector(self._bias, [b.add(column, j * self._lanes)], self._lanes) for j in range(vectors)
+        ]
+        with b.loop(0, self._steps, carried=biases * rows) as loop:
+            loop.carry(*self._step(loop.carried, rows, vectors, panel, loop.index))
+        self._epilogue.write(list(loop.results), rows, vectors, row, column, columns)
+
+    def _step(
+        self, totals: tuple[Value, ...], rows: int, vectors: int, panel: Value, k: Value
+    ) -> list[Value]:
+        """Add one group of products to each accumulator (row by row)."""
+        b, lanes = self._b, self._lanes
+        size = lanes * self._dot.depth
+        weights = [
+            weight_operand(b, self._dot, b.load_vector(self._weights, [panel, k, j * size], size))
+            for j in range(vectors)
+        ]
+        updated: list[Value] = []
+        for r in range(rows):
+            group = group_operand(b, self._dot, b.load(self._groups, r, k), lanes)
+            for j, weight in enumerate(weights):
+                updated.append(dot(b, self._dot, totals[r * vectors + j], group, weight))
+        return updated
+
+
+LINEAR = KernelFamily("linear", lambda b: Gemm(b).build(), {LinearOp: plan_linear})
