@@ -60,7 +60,7 @@ class LowerScfToCfPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         patterns = GreedyRewritePatternApplier(
-            [SwitchLowering(), IfLowering(), ForLowering(), WhileLowering()]
+            [SwitchLowering(), IfLowering(), ForLowering(), WhileLowering()], dce_enabled=False
         )
         PatternRewriteWalker(patterns).rewrite_module(op)
         refuse_rest(op, "scf", lambda _: "kernels are sequential inside a thread; use scf.for")
