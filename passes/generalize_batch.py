@@ -131,7 +131,8 @@ def _check_argument(function: FuncOp) -> None:
         raise _refusal(function, f"the argument has no batch dimension: {arguments[0].type}")
     if sizes[0] not in (1, None):
         raise _refusal(
-            function, f"the model was exported for {sizes[0]} images: export it for 1, or with a dynamic batch"
+            function,
+            f"the model was exported for {sizes[0]} images: export it for 1, or with a dynamic batch",
         )
     if None in sizes[1:]:
         raise _refusal(function, f"only the batch may be dynamic, the argument is {arguments[0].type}")

@@ -70,7 +70,12 @@ class RaiseTorchPass(ModulePass):
 def _raise(function: FuncOp, store: WeightStore) -> None:
     block = function.body.block
     simplify, products, attention, layout = _stages(UniformValues(store))
-    for patterns, keep_rearranged in ((simplify, True), (products, False), (attention, False), (layout, False)):
+    for patterns, keep_rearranged in (
+        (simplify, True),
+        (products, False),
+        (attention, False),
+        (layout, False),
+    ):
         pattern = KeepLocation(GreedyRewritePatternApplier(patterns))
         PatternRewriteWalker(pattern).rewrite_region(function.body)
         fold_constants(function, store, keep_rearranged)

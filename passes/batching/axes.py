@@ -1,8 +1,8 @@
 """Rules of ``generalize-batch``: from the operands' batch dimensions to the result's, op by op.
 
-A rule gets the op and the batch dimension of each of its operands (None for one without a batch) and returns
-the batch dimension of the result. It raises ``CannotGeneralize`` with the reason where the op mixes images, or
-where the graph no longer says which dimension is the batch.
+A rule gets the op and the batch dimension of each of its operands (None for one without a batch) and
+returns the batch dimension of the result. It raises ``CannotGeneralize`` with the reason where the op mixes
+images, or where the graph no longer says which dimension is the batch.
 """
 
 from __future__ import annotations

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
+from torch.export import ExportedProgram
 
-from ivit_dialect.store import STORE_ATTRIBUTE
 from passes.importers.extras import require
 from passes.importers.fold_torch import fold_constants
 from passes.importers.source import Source
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-    from torch.export import ExportedProgram
 
 # What torch-mlir is to leave whole; everything else takes its default form.
 HIGH_LEVEL_OPS = (
@@ -40,8 +38,8 @@ class TorchText:
     weights: dict[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
 
 
-def export_source(source: Source, store_name: str | None) -> TorchText:
-    """Export ``source`` for batch 1, with its mean, std and ``store_name`` as module attributes.
+def export_source(source: Source) -> TorchText:
+    """Export ``source`` for batch 1, with its mean and std as module attributes.
 
     Raises ValueError where the module is not float32, does not return one tensor, or torch cannot export it.
     """
@@ -49,7 +47,7 @@ def export_source(source: Source, store_name: str | None) -> TorchText:
     example = source.example[:1]
     with _evaluating(source.module):
         program, names = _folded_program(source.module, example)
-    return _to_text(program, names, source, store_name)
+    return _to_text(program, names, source)
 
 
 def _folded_program(module: nn.Module, example: torch.Tensor) -> tuple[ExportedProgram, dict[str, str]]:
@@ -60,7 +58,6 @@ def _folded_program(module: nn.Module, example: torch.Tensor) -> tuple[ExportedP
 
 
 def _torch_export(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
-    torch = require("torch")
     try:
         return torch.export.export(module, (example,), strict=False)
     except Exception as error:  # torch.export raises whatever the model's own code raises
@@ -71,15 +68,9 @@ def _torch_export(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
         ) from error
 
 
-def _to_text(
-    program: ExportedProgram, names: dict[str, str], source: Source, store_name: str | None
-) -> TorchText:
+def _to_text(program: ExportedProgram, names: dict[str, str], source: Source) -> TorchText:
     fx, ir = require("torch_mlir.fx"), require("torch_mlir.ir")
-    keys = {
-        id(tensor): names.get(target, target.removeprefix(source.prefix))
-        for tensors in (program.state_dict, program.constants)
-        for target, tensor in tensors.items()
-    }
+    keys = _keys(program, names, source.prefix)
     result = TorchText("")
     try:
         module = fx.export_and_import(
@@ -100,18 +91,33 @@ def _to_text(
         for name, values in (("ivit.mean", source.mean), ("ivit.std", source.std)):
             if values is not None:
                 module.operation.attributes[name] = ir.DenseF64ArrayAttr.get(list(values))
-        if store_name is not None:
-            module.operation.attributes[STORE_ATTRIBUTE] = ir.StringAttr.get(store_name)
     result.text = module.operation.get_asm(large_resource_limit=ELIDE_ALL_RESOURCES) + "\n"
     return result
+
+
+def _keys(program: ExportedProgram, names: dict[str, str], prefix: str) -> dict[int, str]:
+    """A key for each parameter and buffer, by identity: its own name, as far as MLIR takes it unquoted."""
+    keys: dict[int, str] = {}
+    for target, tensor in _tensors(program):
+        key = re.sub(r"[^A-Za-z0-9_.]", "_", names.get(target, target).removeprefix(prefix))
+        key = key if key[:1].isalpha() else f"model.{key}"
+        while key in keys.values():
+            key += "_"
+        keys[id(tensor)] = key
+    return keys
 
 
 def _arrays(program: ExportedProgram, keys: dict[int, str]) -> dict[str, NDArray[Any]]:
     return {
         keys[id(tensor)]: np.ascontiguousarray(tensor.detach().cpu().numpy())
-        for tensors in (program.state_dict, program.constants)
-        for tensor in tensors.values()
+        for _, tensor in _tensors(program)
     }
+
+
+def _tensors(program: ExportedProgram) -> Iterator[tuple[str, torch.Tensor]]:
+    for name, value in (*program.state_dict.items(), *program.constants.items()):
+        if isinstance(value, torch.Tensor):
+            yield name, value
 
 
 class _NamedLiterals:
@@ -121,7 +127,6 @@ class _NamedLiterals:
     def hooks(keys: dict[int, str], arrays: dict[str, NDArray[Any]], used: dict[str, NDArray[Any]]) -> Any:
         """Hooks that emit each parameter under its own name and note it in ``used``."""
         importer, ir = require("torch_mlir.extras.fx_importer"), require("torch_mlir.ir")
-        torch = require("torch")
         literals: dict[str, Any] = {}
 
         class Hooks(importer.FxImporterHooks):
@@ -132,7 +137,7 @@ class _NamedLiterals:
                 key = keys.get(id(literal))
                 if key is None:  # a constant that torch-mlir made itself, a bool tensor as bytes for instance
                     key = f"constant.{len(used)}"
-                    arrays[key] = np.array(literal.tolist(), dtype=str(literal.dtype).removeprefix("torch."))
+                    arrays[key] = _copied(literal)
                 if key not in literals:
                     used[key] = arrays[key]
                     literals[key] = ir.DenseResourceElementsAttr.get_from_buffer(
@@ -147,13 +152,17 @@ class _NamedLiterals:
         return Hooks()
 
 
+def _copied(literal: Any) -> NDArray[Any]:
+    # element by element: under torch-mlir's fake tensors .numpy() is refused
+    return np.array(literal.tolist(), dtype=str(literal.dtype).removeprefix("torch."))
+
+
 def _torch_mlir_reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
 
 
 def _check_float32(module: nn.Module) -> None:
-    torch = require("torch")
     for name, parameter in module.named_parameters():
         if parameter.dtype != torch.float32:
             raise ValueError(
@@ -171,7 +180,7 @@ def _check_single_output(program: ExportedProgram, name: str) -> None:
 
 
 @contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
+def _evaluating(module: nn.Module) -> Generator[None]:
     """``module`` in eval mode, then as it was."""
     training = [child for child in module.modules() if child.training]
     module.eval()

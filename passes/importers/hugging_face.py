@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+from torch import nn
 
 from passes.importers.extras import require
-from passes.importers.source import Source
-
-if TYPE_CHECKING:
-    from torch import nn
+from passes.importers.source import Source, pair
 
 PIXEL_LEVELS = 255.0
 SUPPORTED = ("vit", "deit", "dinov2", "dinov2_with_registers")
@@ -25,19 +25,19 @@ def load(name: str, input_shape: Sequence[int] | None) -> Source:
     Raises ValueError where the model cannot be loaded or is not a ViT, DeiT or DINOv2.
     """
     origin = f"hf:{name}"
-    transformers, torch = require("transformers"), require("torch")
+    transformers = require("transformers")
     config = _config(transformers, origin, name)
     if config.model_type not in SUPPORTED:
         raise ValueError(
             f"{origin}: model type {config.model_type} is not supported: use one of {', '.join(SUPPORTED)}"
         )
-    model = _model(transformers, torch, config, name)
+    model = _model(transformers, config, name)
     processor = _processor(transformers, name)
     channels, height, width = _input_shape(config, processor, input_shape, origin)
     example = torch.zeros(1, channels, height, width)
-    _fix_position_embeddings(torch, model, example)
+    _fix_position_embeddings(model, example)
     mean, std = normalisation(processor)
-    return Source(_single_output(torch, model), example, mean, std, prefix="model.")
+    return Source(_SingleOutput(model).eval(), example, mean, std, prefix="model.")
 
 
 def normalisation(processor: dict[str, Any]) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
@@ -65,7 +65,7 @@ def _config(transformers: Any, origin: str, name: str) -> Any:
         raise ValueError(f"{origin}: no model there: {reason}") from error
 
 
-def _model(transformers: Any, torch: Any, config: Any, name: str) -> Any:
+def _model(transformers: Any, config: Any, name: str) -> Any:
     architectures: list[str] = config.architectures or []
     kind = architectures[0] if architectures else ""
     loader = getattr(transformers, kind, None) or transformers.AutoModel
@@ -90,48 +90,48 @@ def _input_shape(
         if len(given) not in (3, 4):
             raise ValueError(f"{origin}: the input shape must be C,H,W, got {list(given)}")
         return given[-3], given[-2], given[-1]
-    height, width = _pair(config.image_size)
+    height, width = pair(config.image_size)
     if config.model_type.startswith("dinov2"):
-        size = processor.get("crop_size") if processor.get("do_center_crop") else processor.get("size")
-        if isinstance(size, dict) and "height" in size:
-            height, width = int(size["height"]), int(size["width"])
-        elif isinstance(size, int):
-            height, width = size, size
+        size: Any = processor.get("crop_size" if processor.get("do_center_crop") else "size")
+        if isinstance(size, int) or (size is not None and "height" in size):
+            height, width = pair(size if isinstance(size, int) else (size["height"], size["width"]))
     return int(config.num_channels), height, width
 
 
-def _pair(size: Any) -> tuple[int, int]:
-    return (int(size), int(size)) if isinstance(size, int) else (int(size[0]), int(size[1]))
-
-
-def _fix_position_embeddings(torch: Any, model: Any, example: Any) -> None:
+def _fix_position_embeddings(model: nn.Module, example: torch.Tensor) -> None:
     """Interpolate the position embeddings once for ``example``'s size; the graph then has a constant."""
     for module in model.modules():
-        if not hasattr(module, "interpolate_pos_encoding") or not hasattr(module, "patch_embeddings"):
-            continue
-        height, width = int(example.shape[-2]), int(example.shape[-1])
-        with torch.no_grad():
-            patches = module.patch_embeddings.projection(example).flatten(2).shape[-1]
-            tokens = torch.zeros(1, patches + 1, module.position_embeddings.shape[-1])
-            fixed = module.interpolate_pos_encoding(tokens, height, width).contiguous()
-        module.position_embeddings = torch.nn.Parameter(fixed, requires_grad=False)
-        module.interpolate_pos_encoding = lambda *_args, embeddings=module: embeddings.position_embeddings
-        module.image_size = (height, width)
-        module.patch_embeddings.image_size = (height, width)
+        if hasattr(module, "interpolate_pos_encoding") and hasattr(module, "patch_embeddings"):
+            _fix_embeddings(module, example)
 
 
-def _single_output(torch: Any, model: Any) -> nn.Module:
-    class SingleOutput(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.model = model
+def _fix_embeddings(embeddings: Any, example: torch.Tensor) -> None:
+    height, width = int(example.shape[-2]), int(example.shape[-1])
+    patches = embeddings.patch_embeddings
+    with torch.no_grad():
+        positions, features = embeddings.position_embeddings.shape[1:]
+        tokens = patches.projection(example).flatten(2).shape[-1] + positions - patches.num_patches
+        fixed = embeddings.interpolate_pos_encoding(torch.zeros(1, tokens, features), height, width)
 
-        def forward(self, pixels: Any) -> Any:
-            outputs = self.model(pixels)
-            if "logits" in outputs:
-                return outputs["logits"]
-            if outputs.get("pooler_output") is not None:
-                return outputs["pooler_output"]
-            return outputs["last_hidden_state"][:, 0]
+    def constant(*_: Any) -> torch.Tensor:
+        return embeddings.position_embeddings
 
-    return SingleOutput().eval()
+    embeddings.position_embeddings = nn.Parameter(fixed.contiguous(), requires_grad=False)
+    embeddings.interpolate_pos_encoding = constant
+    embeddings.image_size = patches.image_size = (height, width)
+
+
+class _SingleOutput(nn.Module):
+    """Logits of a classifier, else the class token's features."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        outputs = self.model(pixels)
+        if "logits" in outputs:
+            return outputs["logits"]
+        if outputs.get("pooler_output") is not None:
+            return outputs["pooler_output"]
+        return outputs["last_hidden_state"][:, 0]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from passes.importers.extras import require
+from torch import nn
+
 from passes.importers.source import Source, example_input
+
+EXPECTED = "the factory must return an nn.Module or (nn.Module, example_input)"
 
 
 def load(spec: str, input_shape: Sequence[int] | None) -> Source:
@@ -27,15 +30,22 @@ def load(spec: str, input_shape: Sequence[int] | None) -> Source:
     factory = _find(origin, module_name, factory_name)
     with _current_directory_importable():
         made: Any = factory()
-    module, example = made if isinstance(made, tuple) else (made, None)
-    torch = require("torch")
-    if not isinstance(module, torch.nn.Module):
-        raise ValueError(
-            f"{origin}: expected an nn.Module or (nn.Module, example_input), got {type(module).__name__}"
-        )
+    module, example = _with_example(origin, made)
+    if not isinstance(module, nn.Module):
+        raise ValueError(f"{origin}: {EXPECTED}, got {type(module).__name__}")
     if example is None or input_shape is not None:
         example = example_input(module, input_shape, origin)
     return Source(module, example, _floats(module, "image_mean"), _floats(module, "image_std"))
+
+
+def _with_example(origin: str, made: Any) -> tuple[Any, Any]:
+    if isinstance(made, nn.Module):
+        return made, None
+    try:
+        module, example = made
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{origin}: {EXPECTED}, got {type(made).__name__}") from error
+    return module, example
 
 
 def _find(origin: str, module_name: str, factory_name: str) -> Any:
@@ -58,7 +68,7 @@ def _find(origin: str, module_name: str, factory_name: str) -> Any:
 
 
 @contextmanager
-def _current_directory_importable() -> Iterator[None]:
+def _current_directory_importable() -> Generator[None]:
     here = str(Path.cwd())
     sys.path.insert(0, here)
     try:
@@ -68,7 +78,8 @@ def _current_directory_importable() -> Iterator[None]:
 
 
 def _floats(module: Any, name: str) -> tuple[float, ...] | None:
-    values = getattr(module, name, None)
+    values: Any = getattr(module, name, None)
     if values is None:
         return None
-    return tuple(float(value) for value in (values if isinstance(values, (tuple, list)) else [values]))
+    several: list[Any] = list(values) if hasattr(values, "__iter__") else [values]
+    return tuple(float(value) for value in several)

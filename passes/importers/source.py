@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import Any
 
-from passes.importers.extras import require
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
+import torch
+from torch import nn
 
 SIZE_ATTRIBUTES = ("image_size", "img_size")
 CHANNEL_ATTRIBUTES = ("in_channels", "in_chans", "num_channels")
@@ -20,9 +17,9 @@ CHANNEL_ATTRIBUTES = ("in_channels", "in_chans", "num_channels")
 class Source:
     """A model ready for export.
 
-    ``example`` is a tensor [1, C, H, W]. ``mean`` and ``std`` are the input normalisation per channel, in
-    units of pixels scaled to [0, 1], or None where the source does not say. ``prefix`` is what to strip
-    from parameter names.
+    ``example`` is a tensor [N, C, H, W], of which the first image is used. ``mean`` and ``std`` are the input
+    normalisation per channel, of pixels in [0, 1], or None where the source does not say. ``prefix`` is what
+    to strip from parameter names.
     """
 
     module: nn.Module
@@ -31,18 +28,35 @@ class Source:
     std: tuple[float, ...] | None = None
     prefix: str = ""
 
+    def with_normalisation(self, mean: Sequence[float] | None, std: Sequence[float] | None) -> Source:
+        """This source with ``mean`` and ``std``, where given, in place of its own.
+
+        Raises ValueError where the normalisation does not fit the input's channels.
+        """
+        if (mean is None) != (std is None):
+            raise ValueError("mean and std go together: give both or neither")
+        source = self
+        if mean is not None and std is not None:
+            source = replace(self, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+        channels = int(source.example.shape[1])
+        for name, values in (("mean", source.mean), ("std", source.std)):
+            if values is not None and len(values) != channels:
+                raise ValueError(f"{name} has {len(values)} values, the model's input {channels} channels")
+        if source.std is not None and min(source.std) <= 0:
+            raise ValueError(f"std must be positive, got {list(source.std)}")
+        return source
+
 
 def example_input(module: nn.Module, input_shape: Sequence[int] | None, origin: str) -> torch.Tensor:
     """A zero input [1, C, H, W] from ``input_shape`` ([N,] C, H, W) or from the module's own attributes.
 
     Raises ValueError where neither tells the shape.
     """
-    torch = require("torch")
     shape = tuple(input_shape) if input_shape is not None else _declared_shape(module)
     if shape is None:
         raise ValueError(
-            f"{origin}: the input shape is not known: {type(module).__name__} has no image_size and in_channels "
-            "attributes; return (module, example_input) from the factory, or give the input shape as C,H,W"
+            f"{origin}: the input shape is not known: {type(module).__name__} has no attributes image_size "
+            "and in_channels; return (module, example_input) from the factory, or give the shape as C,H,W"
         )
     if len(shape) not in (3, 4) or any(size < 1 for size in shape):
         raise ValueError(f"{origin}: the input shape must be C,H,W with positive sizes, got {list(shape)}")
@@ -52,12 +66,18 @@ def example_input(module: nn.Module, input_shape: Sequence[int] | None, origin: 
 def _declared_shape(module: nn.Module) -> tuple[int, int, int] | None:
     size = _first_attribute(module, SIZE_ATTRIBUTES)
     channels = _first_attribute(module, CHANNEL_ATTRIBUTES)
-    if isinstance(size, int):
-        size = (size, size)
-    if not isinstance(size, Sequence) or not isinstance(channels, int):
+    if size is None or not isinstance(channels, int):
         return None
+    height, width = pair(size)
+    return channels, height, width
+
+
+def pair(size: Any) -> tuple[int, int]:
+    """Height and width of a size that is one number or two."""
+    if isinstance(size, int):
+        return size, size
     height, width = size
-    return channels, int(height), int(width)
+    return int(height), int(width)
 
 
 def _first_attribute(module: nn.Module, names: Sequence[str]) -> Any:

@@ -17,10 +17,15 @@ def load(name: str, input_shape: Sequence[int] | None) -> Source:
     timm = require("timm")
     if not timm.is_model(name):
         raise ValueError(f"timm:{name}: timm has no model of that name")
-    model: Any = timm.create_model(name, pretrained=True).eval()
+    try:
+        model: Any = timm.create_model(name, pretrained=True).eval()
+    except (OSError, RuntimeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(f"timm:{name}: its weights cannot be loaded: {reason}") from error
     config: dict[str, Any] = model.pretrained_cfg
     shape = input_shape if input_shape is not None else config.get("input_size")
     example = example_input(model, shape, f"timm:{name}")
     mean, std = config.get("mean"), config.get("std")
-    known = mean is not None and std is not None
-    return Source(model, example, tuple(mean) if known else None, tuple(std) if known else None)
+    if mean is None or std is None:
+        return Source(model, example)
+    return Source(model, example, tuple(map(float, mean)), tuple(map(float, std)))

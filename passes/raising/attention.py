@@ -1,7 +1,7 @@
 """Attention written out, softmax(q kᵀ · scale) v, is ``scaled_dot_product_attention`` on [N, H, T, D].
 
-torch-mlir guards the softmax against rows of −∞ (``where(all(scores == −∞), 0, softmax)``). Finite inputs make
-no such row, so the guard goes.
+torch-mlir guards the softmax against rows of −∞ (``where(all(scores == −∞), 0, softmax)``). Finite inputs
+make no such row, so the guard goes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class RaiseSoftmax(RewritePattern):
         dim = dims[0] % len(sizes_of(op.input))
         if constant_number(shifted.alpha) != 1 or not _is_maximum(shifted.other, shifted.input, dim):
             return
-        rewriter.replace_matched_op(build.softmax(shifted.input, dim))
+        rewriter.replace(op, build.softmax(shifted.input, dim))
 
 
 def _is_maximum(value: SSAValue, x: SSAValue, dim: int) -> bool:
@@ -90,7 +90,7 @@ class NormaliseSoftmax(RewritePattern):
         wanted = dim % len(sizes_of(op.input))
         if isinstance(op, AtenSoftmaxIntOp) and dim == wanted and is_none(op.dtype):
             return
-        rewriter.replace_matched_op(build.softmax(op.input, wanted))
+        rewriter.replace(op, build.softmax(op.input, wanted))
 
 
 class DropSoftmaxGuard(RewritePattern):
@@ -105,7 +105,7 @@ class DropSoftmaxGuard(RewritePattern):
         if not isinstance(compared, AtenEqScalarOp) or constant_number(compared.other) != -math.inf:
             return
         if compared.input is op.other.owner.input and op.other.type == op.result.type:
-            rewriter.replace_matched_op([], [op.other])
+            rewriter.replace(op, [], [op.other])
 
 
 class FoldUniformWhere(RewritePattern):
@@ -121,11 +121,11 @@ class FoldUniformWhere(RewritePattern):
             return
         chosen = op.input if condition else op.other
         if chosen.type == op.result.type:
-            rewriter.replace_matched_op([], [chosen])
+            rewriter.replace(op, [], [chosen])
         elif None not in sizes_of(op.result)[1:]:
             ops = broadcast(op, chosen, tensor_type(op.result))
             if ops is not None:
-                rewriter.replace_matched_op(ops)
+                rewriter.replace(op, ops)
 
 
 class SinkScale(RewritePattern):
@@ -142,7 +142,7 @@ class SinkScale(RewritePattern):
         factor = type(scaled).create(
             operands=[moved.results[0], scaled.other], result_types=[op.results[0].type]
         )
-        rewriter.replace_matched_op([moved, factor])
+        rewriter.replace(op, [moved, factor])
 
 
 class RaiseAttention(RewritePattern):
@@ -167,7 +167,7 @@ class RaiseAttention(RewritePattern):
         key = build.permute(key_transposed, [*range(rank - 2), rank - 1, rank - 2])
         scale = _nondefault(left * right * outer, sizes_of(query)[-1])
         ops = build.attention(query, key[-1].results[0], op.other, scale)
-        rewriter.replace_matched_op([*key, *ops])
+        rewriter.replace(op, [*key, *ops])
 
 
 def _through_views(value: SSAValue) -> SSAValue:
@@ -220,7 +220,7 @@ class NormaliseAttention(RewritePattern):
         wanted = None if scale is None else _nondefault(scale, sizes_of(op.query)[-1])
         if is_none(op.attn_mask) and wanted == scale:
             return
-        rewriter.replace_matched_op(build.attention(op.query, op.key, op.value, wanted))
+        rewriter.replace(op, build.attention(op.query, op.key, op.value, wanted))
 
     def _is_plain(self, op: AtenScaledDotProductAttentionOp) -> bool:
         if constant_number(op.dropout_p) != 0 or constant_bool(op.is_causal) is not False:
@@ -259,4 +259,4 @@ class SplitBatchFromHeads(RewritePattern):
             split.append(ops[-1].results[0])
         scale = None if is_none(op.scale) else constant_number(op.scale)
         ops += build.attention(split[0], split[1], split[2], scale)
-        rewriter.replace_matched_op([*ops, *build.view(ops[-1].results[0], sizes_of(op.result))])
+        rewriter.replace(op, [*ops, *build.view(ops[-1].results[0], sizes_of(op.result))])

@@ -1,4 +1,4 @@
-"""Short constructors of torch ops with their constant operands; each returns ops in order, the result last."""
+"""Constructors of torch ops with their constant operands; each returns ops in order, the result last."""
 
 from __future__ import annotations
 
@@ -81,14 +81,17 @@ def linear(x: SSAValue, weight: SSAValue, bias: SSAValue | None) -> list[Operati
     return [*before, AtenLinearOp([x, weight, bias if bias is not None else before[0].results[0]], [result])]
 
 
-def layer_norm(
-    x: SSAValue, weight: SSAValue | None, bias: SSAValue | None, eps: float
-) -> list[Operation]:
+def layer_norm(x: SSAValue, weight: SSAValue | None, bias: SSAValue | None, eps: float) -> list[Operation]:
     """LayerNorm over the last dimension."""
     width = sizes_of(x)[-1]
     if width is None:
         raise ValueError("layer_norm over a dimension of unknown size is not supported")
-    shape, epsilon, none, cudnn = int_list([width]), ConstantFloatOp(eps), ConstantNoneOp(), ConstantBoolOp(False)
+    shape, epsilon, none, cudnn = (
+        int_list([width]),
+        ConstantFloatOp(eps),
+        ConstantNoneOp(),
+        ConstantBoolOp(False),
+    )
     affine = [none.result if value is None else value for value in (weight, bias)]
     return [*shape, epsilon, none, cudnn, AtenLayerNormOp([x, shape[-1], *affine, epsilon, cudnn], [x.type])]
 
@@ -104,9 +107,7 @@ def attention(query: SSAValue, key: SSAValue, value: SSAValue, scale: float | No
     none, dropout, false = ConstantNoneOp(), ConstantFloatOp(0.0), ConstantBoolOp(False)
     factor = none if scale is None else ConstantFloatOp(scale)
     before: list[Operation] = [none, dropout, false] if scale is None else [none, dropout, false, factor]
-    op = AtenScaledDotProductAttentionOp(
-        [query, key, value, none, dropout, false, factor, false], [result]
-    )
+    op = AtenScaledDotProductAttentionOp([query, key, value, none, dropout, false, factor, false], [result])
     return [*before, op]
 
 

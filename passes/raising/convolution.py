@@ -23,4 +23,4 @@ class NormaliseConvolution(RewritePattern):
         false, padding = ConstantBoolOp(False), build.int_list([])
         before = [op.input, op.weight, op.bias, op.stride, op.padding, op.dilation]
         convolution = AtenConvolutionOp([*before, false, padding[-1], op.groups], [op.result.type])
-        rewriter.replace_matched_op([false, *padding, convolution])
+        rewriter.replace(op, [false, *padding, convolution])

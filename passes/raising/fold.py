@@ -25,9 +25,9 @@ from passes.raising.uniform import SHAPE_ONLY
 def fold_constants(function: FuncOp, store: WeightStore, keep_rearranged: bool) -> None:
     """Replace constant expressions of ``function`` by literals, new ones under new keys of ``store``.
 
-    With ``keep_rearranged`` a literal that is only permuted, viewed or broadcast stays so: a product that takes
-    a transposed weight then still shows the weight. Raises ValueError (one line with the location) where an
-    expression cannot be computed.
+    With ``keep_rearranged`` a literal that is only permuted, viewed or broadcast stays so: a product that
+    takes a transposed weight then still shows the weight. Raises ValueError (one line with the location)
+    where an expression cannot be computed.
     """
     block = function.body.block
     folder = _Folder(store)
@@ -51,9 +51,9 @@ def _constant_ops(block: Block) -> set[Operation]:
     constant: set[Operation] = set()
     for op in block.ops:
         computable = type(op) in KERNELS and bool(op.operands)
-        if op.has_trait(ConstantLike) or isinstance(op, PrimListConstructOp) or computable:
-            if all(operand.owner in constant for operand in op.operands):
-                constant.add(op)
+        known = op.has_trait(ConstantLike) or isinstance(op, PrimListConstructOp) or computable
+        if known and all(operand.owner in constant for operand in op.operands):
+            constant.add(op)
     return constant
 
 

@@ -39,7 +39,7 @@ class RaiseGelu(RewritePattern):
             approximate = _gate(gate, x)
             if approximate is not None and x.type == op.result.type:
                 name = ConstantStrOp(approximate)
-                rewriter.replace_matched_op([name, AtenGeluOp([x, name], [op.result.type])])
+                rewriter.replace(op, [name, AtenGeluOp([x, name], [op.result.type])])
                 return
 
 
@@ -58,9 +58,13 @@ def _factors(value: SSAValue) -> tuple[float, list[SSAValue]]:
 
 
 def _gate(value: SSAValue, x: SSAValue) -> str | None:
-    """"none" for 1 + erf(x/√2), "tanh" for the tanh form, None for all else."""
+    """ "none" for 1 + erf(x/√2), "tanh" for the tanh form, None for all else."""
     op = value.owner
-    if not isinstance(op, AtenAddScalarOp) or constant_number(op.alpha) != 1 or constant_number(op.other) != 1:
+    if (
+        not isinstance(op, AtenAddScalarOp)
+        or constant_number(op.alpha) != 1
+        or constant_number(op.other) != 1
+    ):
         return None
     function = op.input.owner
     if isinstance(function, AtenErfOp):

@@ -118,7 +118,7 @@ class RaiseNormalisation(RewritePattern):
             deviation, x = _deviation(root_op.input), _centred(centred)
             if deviation is None or x is None or deviation[0] is not x or x.type != op.result.type:
                 continue
-            rewriter.replace_matched_op(build.layer_norm(x, None, None, deviation[1]))
+            rewriter.replace(op, build.layer_norm(x, None, None, deviation[1]))
             return
 
 
@@ -134,7 +134,7 @@ class RaiseNormWeight(RewritePattern):
             eps = constant_number(norm.eps)
             if eps is None or sizes_of(weight) != sizes_of(normed)[-1:] or not _over_last_dim(norm):
                 continue
-            rewriter.replace_matched_op(build.layer_norm(norm.input, weight, None, eps))
+            rewriter.replace(op, build.layer_norm(norm.input, weight, None, eps))
             return
 
 
@@ -153,12 +153,12 @@ class RaiseNormBias(RewritePattern):
             if not _over_last_dim(norm):
                 continue
             weight = None if is_none(norm.weight) else norm.weight
-            rewriter.replace_matched_op(build.layer_norm(norm.input, weight, bias, eps))
+            rewriter.replace(op, build.layer_norm(norm.input, weight, bias, eps))
             return
 
 
 class NormaliseLayerNorm(RewritePattern):
-    """``native_layer_norm`` whose statistics nobody reads; ``cudnn_enable``, which means nothing, is false."""
+    """``native_layer_norm`` whose statistics nobody reads; ``cudnn_enable``, which says nothing, is false."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if isinstance(op, AtenNativeLayerNormOp):
@@ -172,7 +172,7 @@ class NormaliseLayerNorm(RewritePattern):
         weight, bias = (None if is_none(value) else value for value in (op.weight, op.bias))
         ops = build.layer_norm(op.input, weight, bias, eps)
         unused = [None] * (len(op.results) - 1)
-        rewriter.replace_matched_op(ops, [ops[-1].results[0], *unused])
+        rewriter.replace(op, ops, [ops[-1].results[0], *unused])
 
 
 def _over_last_dim(op: AtenLayerNormOp | AtenNativeLayerNormOp) -> bool:

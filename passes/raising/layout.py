@@ -98,7 +98,9 @@ class Layout:
             if missing % factor.size:
                 if factor.size % missing:
                     return None
-                major, minor = (factor.size // missing, missing) if from_end else (missing, factor.size // missing)
+                major, minor = (
+                    (factor.size // missing, missing) if from_end else (missing, factor.size // missing)
+                )
                 parts = self._split(factor, major, minor)
                 rest.insert(len(rest) if from_end else 0, parts[0] if from_end else parts[1])
                 factor = parts[1] if from_end else parts[0]

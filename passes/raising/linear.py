@@ -51,7 +51,7 @@ class MatmulToLinear(RewritePattern):
             return
         ops = _transposed(matrix)
         weight = ops[-1].results[0] if ops else _untransposed(matrix)
-        rewriter.replace_matched_op([*ops, *build.linear(op.operands[0], weight, None)])
+        rewriter.replace(op, [*ops, *build.linear(op.operands[0], weight, None)])
 
 
 class AddmmToLinear(RewritePattern):
@@ -61,11 +61,16 @@ class AddmmToLinear(RewritePattern):
     def match_and_rewrite(self, op: AtenAddmmOp, rewriter: PatternRewriter, /) -> None:
         matrix = constant_matrix(op.mat2)
         bias_is_row = sizes_of(op.input) == sizes_of(op.mat2)[1:]
-        if matrix is None or not bias_is_row or constant_number(op.beta) != 1 or constant_number(op.alpha) != 1:
+        if (
+            matrix is None
+            or not bias_is_row
+            or constant_number(op.beta) != 1
+            or constant_number(op.alpha) != 1
+        ):
             return
         ops = _transposed(matrix)
         weight = ops[-1].results[0] if ops else _untransposed(matrix)
-        rewriter.replace_matched_op([*ops, *build.linear(op.mat1, weight, op.input)])
+        rewriter.replace(op, [*ops, *build.linear(op.mat1, weight, op.input)])
 
 
 def _untransposed(matrix: SSAValue) -> SSAValue:
@@ -87,7 +92,7 @@ class BmmToMatmul(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AtenBmmOp, rewriter: PatternRewriter, /) -> None:
         if constant_matrix(op.mat2) is None:
-            rewriter.replace_matched_op(AtenMatmulOp([op.input, op.mat2], [op.result.type]))
+            rewriter.replace(op, AtenMatmulOp([op.input, op.mat2], [op.result.type]))
 
 
 class AddToLinearBias(RewritePattern):
@@ -105,7 +110,7 @@ class AddToLinearBias(RewritePattern):
             return
         with_bias = build.linear(linear.input, linear.weight, op.other)
         layout.source = with_bias[-1].results[0]
-        rewriter.replace_matched_op([*with_bias, *layout.emit(sizes_of(op.result))])
+        rewriter.replace(op, [*with_bias, *layout.emit(sizes_of(op.result))])
 
 
 class RowOpOnBatchFirst(RewritePattern):
@@ -119,7 +124,11 @@ class RowOpOnBatchFirst(RewritePattern):
         if not isinstance(op, AtenLinearOp | AtenLayerNormOp | AtenGeluOp):
             return
         layout = Layout.of(op.input)
-        if layout is None or sizes_of(op.input)[0] == 1 or isinstance(layout.source.owner, ValueTensorLiteralOp):
+        if (
+            layout is None
+            or sizes_of(op.input)[0] == 1
+            or isinstance(layout.source.owner, ValueTensorLiteralOp)
+        ):
             return
         batch = layout.batch()
         if batch is None or layout.dims[0] == [batch] or batch in layout.dims[-1]:
@@ -136,4 +145,4 @@ class RowOpOnBatchFirst(RewritePattern):
         rewriter.replace_value_with_new_type(row_op.result, result)
         last = [] if width == 1 else [Factor(width)]
         after = Layout(row_op.result, [*wanted[:-1], last], [*layout.dims[:-1], last])
-        rewriter.replace_matched_op([*ops, row_op, *after.emit(sizes_of(op.result))])
+        rewriter.replace(op, [*ops, row_op, *after.emit(sizes_of(op.result))])

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, DenseResourceAttr, TensorType
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    BytesAttr,
+    DenseIntOrFPElementsAttr,
+    DenseResourceAttr,
+    IntegerType,
+    TensorType,
+)
+from xdsl.utils.hints import isa
 
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.ops_constant import ValueTensorLiteralOp
@@ -16,9 +24,12 @@ def make_literal(
     array: NDArray[Any], result: ValueTensorType, stem: str, store: WeightStore
 ) -> ValueTensorLiteralOp:
     """A literal of ``array``: a splat where all elements are equal, else under a new key like ``stem``."""
-    tensor = TensorType(result.dtype, array.shape)
+    element = result.dtype
+    if not isa(element, AnyFloat) and not isa(element, IntegerType):
+        raise ValueError(f"a literal of {element} cannot be made")
+    tensor = TensorType(element, array.shape)
     if array.size and bool((array == array.flat[0]).all()):
-        return ValueTensorLiteralOp(DenseIntOrFPElementsAttr.from_list(tensor, [array.flat[0].item()]), result)
+        return ValueTensorLiteralOp(DenseIntOrFPElementsAttr(tensor, BytesAttr(array.tobytes())), result)
     key = store.unique_key(stem)
     store[key] = array
     return ValueTensorLiteralOp(DenseResourceAttr.from_params(key, tensor), result)

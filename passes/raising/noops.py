@@ -40,7 +40,7 @@ COPIES = (
     Aten_ToCopyOp,
     AtenTypeAsOp,
 )
-TENSOR_TO_SCALAR = {
+TENSOR_TO_SCALAR: dict[type[Operation], type[Operation]] = {
     AtenMulTensorOp: AtenMulScalarOp,
     AtenDivTensorOp: AtenDivScalarOp,
     AtenAddTensorOp: AtenAddScalarOp,
@@ -53,7 +53,7 @@ class DropCopy(RewritePattern):
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if isinstance(op, COPIES) and op.result.type == op.input.type:
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
 
 
 class DropDropout(RewritePattern):
@@ -62,7 +62,7 @@ class DropDropout(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AtenDropoutOp, rewriter: PatternRewriter, /) -> None:
         if constant_bool(op.train) is False or constant_number(op.p) == 0:
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
 
 
 class DropScalarIdentity(RewritePattern):
@@ -76,7 +76,7 @@ class DropScalarIdentity(RewritePattern):
         else:
             return
         if constant_number(op.other) == neutral and op.result.type == op.input.type:
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
 
 
 class DropAddZero(RewritePattern):
@@ -95,7 +95,7 @@ class DropAddZero(RewritePattern):
                 continue
             if dropped is op.input and constant_number(op.alpha) != 1:
                 continue
-            rewriter.replace_matched_op([], [kept])
+            rewriter.replace(op, [], [kept])
             return
 
 
@@ -122,7 +122,7 @@ class RankZeroToScalar(RewritePattern):
         replacement = scalar_op.create(
             operands=[tensor, constant.result, *op.operands[2:]], result_types=[op.results[0].type]
         )
-        rewriter.replace_matched_op([constant, replacement])
+        rewriter.replace(op, [constant, replacement])
 
     def _is_scalar(self, value: SSAValue) -> bool:
         return self.uniform.is_rank_zero(value)

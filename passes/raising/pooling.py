@@ -40,6 +40,4 @@ class RaiseMean(RewritePattern):
             return
         if reduction is op and tuple(axes) == dims and is_none(reduction.dtype):
             return
-        rewriter.replace_matched_op(
-            build.mean(reduction.input, axes, keepdim, tensor_type(op.result))
-        )
+        rewriter.replace(op, build.mean(reduction.input, axes, keepdim, tensor_type(op.result)))

@@ -52,7 +52,7 @@ class ReshapeToView(RewritePattern):
         sizes = sizes_of(op.results[0])
         if sizes.count(None) > 1:
             return
-        rewriter.replace_matched_op(build.view(op.operands[0], sizes))
+        rewriter.replace(op, build.view(op.operands[0], sizes))
 
 
 class TransposeToPermute(RewritePattern):
@@ -69,7 +69,7 @@ class TransposeToPermute(RewritePattern):
             return
         order = list(range(len(sizes_of(op.input))))
         order[first], order[second] = order[second], order[first]
-        rewriter.replace_matched_op(build.permute(op.input, order))
+        rewriter.replace(op, build.permute(op.input, order))
 
 
 class NormaliseView(RewritePattern):
@@ -79,11 +79,11 @@ class NormaliseView(RewritePattern):
     def match_and_rewrite(self, op: AtenViewOp, rewriter: PatternRewriter) -> None:
         sizes = sizes_of(op.result)
         if sizes == sizes_of(op.input) and sizes.count(None) <= 1:
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
             return
         wanted = tuple(-1 if size is None else size for size in sizes)
         if wanted.count(-1) <= 1 and constant_ints(op.size) != wanted:
-            rewriter.replace_matched_op(build.view(op.input, sizes))
+            rewriter.replace(op, build.view(op.input, sizes))
 
 
 class NormalisePermute(RewritePattern):
@@ -96,9 +96,9 @@ class NormalisePermute(RewritePattern):
             return
         wanted = tuple(dim % len(order) for dim in order)
         if wanted == tuple(range(len(order))):
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
         elif wanted != order:
-            rewriter.replace_matched_op(build.permute(op.input, wanted))
+            rewriter.replace(op, build.permute(op.input, wanted))
 
 
 class CanonicalChain(RewritePattern):
@@ -115,9 +115,9 @@ class CanonicalChain(RewritePattern):
         if _spelling(ops) == _chain_spelling(op.result):
             return
         if ops:
-            rewriter.replace_matched_op(ops)
+            rewriter.replace(op, ops)
         else:
-            rewriter.replace_matched_op([], [layout.source])
+            rewriter.replace(op, [], [layout.source])
 
 
 def _chain_spelling(value: SSAValue) -> list[tuple[str, tuple[int, ...] | None]]:
@@ -152,14 +152,14 @@ class NormaliseSlice(RewritePattern):
             return
         start, end, step = slice(*bounds).indices(size)
         if (start, end, step) == (0, size, 1):
-            rewriter.replace_matched_op([], [op.operands[0]])
+            rewriter.replace(op, [], [op.operands[0]])
             return
         wanted = (dim % len(sizes), start, end, step)
         if isinstance(op, AtenSliceTensorOp) and tuple(map(constant_int, op.operands[1:])) == wanted:
             return
         constants = [ConstantIntOp(value) for value in wanted]
         sliced = AtenSliceTensorOp([op.operands[0], *constants], [op.results[0].type])
-        rewriter.replace_matched_op([*constants, sliced])
+        rewriter.replace(op, [*constants, sliced])
 
 
 def _default(operand: SSAValue, value: int | None, default: int) -> int | None:
@@ -181,7 +181,7 @@ class SliceToSelect(RewritePattern):
             return
         if sizes_of(op.result) != (*sizes[:dim], *sizes[dim + 1 :]):
             return
-        rewriter.replace_matched_op(build.select(sliced.input, dim, start))
+        rewriter.replace(op, build.select(sliced.input, dim, start))
 
 
 class NormaliseBroadcast(RewritePattern):
@@ -195,18 +195,18 @@ class NormaliseBroadcast(RewritePattern):
             return
         sizes = sizes_of(op.result)
         if sizes == sizes_of(op.input) and sizes.count(None) <= 1:
-            rewriter.replace_matched_op([], [op.input])
+            rewriter.replace(op, [], [op.input])
             return
         if None in sizes[1:]:
             return
         if isinstance(op, AtenBroadcastToOp) and _says(op, sizes):
             return
         if (ops := broadcast(op, op.input, tensor_type(op.result))) is not None:
-            rewriter.replace_matched_op(ops)
+            rewriter.replace(op, ops)
 
 
 def broadcast(where: Operation, x: SSAValue, result: ValueTensorType) -> list[Operation] | None:
-    """``x`` broadcast to ``result``, in the function that ``where`` is in; None where it has no batch to ask."""
+    """``x`` broadcast to ``result``, in the function of ``where``; None where that has no batch to ask."""
     sizes = result.sizes or ()
     before: list[Operation] = []
     if None in sizes:
@@ -246,7 +246,7 @@ class FoldSize(RewritePattern):
     def match_and_rewrite(self, op: AtenSizeIntOp, rewriter: PatternRewriter) -> None:
         dim = constant_int(op.dim)
         if dim is not None and (size := sizes_of(op.input)[dim]) is not None:
-            rewriter.replace_matched_op(ConstantIntOp(size))
+            rewriter.replace(op, ConstantIntOp(size))
 
 
 SHAPE_PATTERNS: list[RewritePattern] = [

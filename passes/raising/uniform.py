@@ -6,6 +6,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from ivit_dialect.store import WeightStore
+from ivit_dialect.torch.literals import literal_value
 from ivit_dialect.torch.ops_constant import ValueTensorLiteralOp
 from ivit_dialect.torch.ops_shape import (
     AtenBroadcastToOp,
@@ -15,7 +16,6 @@ from ivit_dialect.torch.ops_shape import (
     AtenViewOp,
 )
 from passes.raising.build import sizes_of
-from ivit_dialect.torch.literals import literal_value
 
 SHAPE_ONLY = (AtenBroadcastToOp, AtenPermuteOp, AtenSelectIntOp, AtenSliceTensorOp, AtenViewOp)
 

@@ -12,7 +12,7 @@ IMAGE = 32
 
 
 class Attention(nn.Module):
-    """One qkv projection, as in DeiT; ``explicit`` writes softmax(q kᵀ) v out instead of calling the fused op."""
+    """One qkv projection, as in DeiT; ``explicit`` writes softmax(q kᵀ) v out."""
 
     def __init__(self, width: int, heads: int, explicit: bool, qkv_bias: bool) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ PLAIN: dict[str, Callable[[], PlainViT]] = {
 
 def plain(name: str) -> PlainViT:
     """The model called ``name``, in eval mode, every parameter random with seed 0."""
-    torch.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     model = PLAIN[name]().eval()
     with torch.no_grad():
         for parameter in model.parameters():
