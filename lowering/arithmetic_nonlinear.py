@@ -7,6 +7,7 @@ of a vector, and all threads of a warp, go the same way.
 
 from __future__ import annotations
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
 
 from lowering.kernels.build import LoopBuilder, Operand, Value
@@ -57,6 +58,11 @@ def rsqrt(b: LoopBuilder, x: Value) -> tuple[Value, Value]:
     root = isqrt(b, b.shl(x, twice), RSQRT_BITS)
     mantissa = b.div_unsigned(b.constant(1 << 61, x.type), root)
     return mantissa, b.sub(61, b.shr_unsigned(twice, 1))
+
+
+def floor_div(b: LoopBuilder, x: Value, divisor: Value) -> Value:
+    """``floor(x / d)`` of signed ``x`` and ``d`` > 0."""
+    return b.insert(arith.FloorDivSIOp(x, divisor)).result
 
 
 def shiftexp(b: LoopBuilder, x: Value, x0: Operand, n: Operand) -> Value:

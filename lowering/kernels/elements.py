@@ -7,11 +7,12 @@ means a scalar.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 from typing import TypeAlias
 
-from xdsl.dialects import memref
-from xdsl.dialects.builtin import MemRefType, VectorType
+from xdsl.dialects import memref, vector
+from xdsl.dialects.builtin import IntegerType, MemRefType, VectorType
 from xdsl.ir import SSAValue
 from xdsl.utils.hints import isa
 
@@ -19,7 +20,15 @@ from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.types import tensor_types
 from lowering.arithmetic import saturate
 from lowering.kernels.base import KernelBuilder, Packed, is_unsigned
-from lowering.kernels.build import LoopBuilder, Operand, Value, element_type, element_width, shape
+from lowering.kernels.build import (
+    LoopBuilder,
+    Operand,
+    Value,
+    element_type,
+    element_width,
+    shape,
+    vector_type,
+)
 
 Body: TypeAlias = Callable[[Operand, int], None]
 
@@ -134,6 +143,51 @@ def each_lane_shared(b: KernelBuilder, count: int, step: int, body: Body) -> Non
     if count % step:
         with b.when(b.compare("eq", b.thread, 0)), b.loop(blocks * step, count) as loop:
             body(loop.index, 0)
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """One value that a loop over elements accumulates: a sum or a maximum, in ``width`` bits."""
+
+    width: int
+    is_maximum: bool = False
+
+    def start(self, b: LoopBuilder, count: int) -> Value:
+        """The neutral element in ``count`` lanes (0: a scalar)."""
+        neutral = -(1 << (self.width - 1)) if self.is_maximum else 0
+        return b.constant(neutral, vector_type(count, self.width) if count else IntegerType(self.width))
+
+    def combine(self, b: LoopBuilder, x: Value, y: Value) -> Value:
+        """One step."""
+        return b.max(x, y) if self.is_maximum else b.add(x, y)
+
+    def across(self, b: LoopBuilder, x: Value) -> Value:
+        """All lanes of a vector."""
+        flag = vector.CombiningKindFlag
+        return b.reduce(flag.MAXSI if self.is_maximum else flag.ADD, x)
+
+
+def reduce_lanes(
+    b: LoopBuilder,
+    count: int,
+    step: int,
+    reductions: Sequence[Reduction],
+    terms: Callable[[Operand, int], Sequence[Value]],
+) -> list[Value]:
+    """Scalars: each reduction over ``count`` elements of what ``terms(index, lanes)`` gives for it."""
+    whole = count - count % step
+    totals = [r.start(b, 0) for r in reductions]
+
+    def run(lower: int, upper: int, lanes: int, start: Sequence[Value]) -> list[Value]:
+        with b.loop(lower, upper, lanes or 1, carried=start) as loop:
+            new = terms(loop.index, lanes)
+            loop.carry(*(r.combine(b, x, y) for r, x, y in zip(reductions, loop.carried, new, strict=True)))
+        return list(loop.results)
+
+    if whole:
+        vectors = run(0, whole, step, [r.start(b, step) for r in reductions])
+        totals = [r.across(b, x) for r, x in zip(reductions, vectors, strict=True)]
+    return run(whole, count, 0, totals) if whole < count else totals
 
 
 def config_text(b: KernelBuilder, name: str) -> str:

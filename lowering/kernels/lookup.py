@@ -110,7 +110,7 @@ class ByteTable:
         low = b.and_(index, BLOCK - 1)
         level = [b.intrinsic(intrinsic, [block, low], kind) for block in self._registers]
         for bit in range(4, 8):
-            # Shifted as 16-bit lanes, the bit still becomes the top one of its byte, which alone is looked at.
+            # Shifted in 16-bit lanes the bit still becomes the top one of its byte, all that is looked at.
             moved = b.bitcast(b.shl(b.bitcast(index, 16), 7 - bit), 8)
             chosen = b.compare("slt", moved, 0)
             level = [b.select(chosen, level[i + 1], level[i]) for i in range(0, len(level), 2)]

@@ -12,9 +12,17 @@ from lowering.kernels.base import KernelFamily, PlanFunction
 @cache
 def families() -> dict[str, KernelFamily]:
     """Every kernel family by name; a new family adds its line here."""
-    from lowering.kernels import gemm, lookup, norm, requant, tokens
+    from lowering.kernels import attention, gemm, lookup, norm, requant, tokens
 
-    listed = (gemm.LINEAR, tokens.COPY, tokens.PATCHIFY, *requant.FAMILIES, *lookup.FAMILIES, *norm.FAMILIES)
+    listed = (
+        gemm.LINEAR,
+        tokens.COPY,
+        tokens.PATCHIFY,
+        *requant.FAMILIES,
+        *lookup.FAMILIES,
+        *norm.FAMILIES,
+        *attention.FAMILIES,
+    )
     return {family.name: family for family in listed}
 
 

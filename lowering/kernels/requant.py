@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from ivit_dialect.ops.elementwise import AddOp, AffineOp, RequantOp, RowRequantOp
 from lowering.arithmetic import Requant, requant_form
@@ -44,23 +44,26 @@ def plan_requant(op: RequantOp, target: Target) -> Launch:
     return Launch("requant", (activation(op.input),), {"form": form}, scalars)
 
 
-def requants(
+def prepared_requant(
     b: KernelBuilder,
     counts: Sequence[int],
+    *,
+    form: str = "form",
     shift: str = "shift",
     multiplier: str | None = None,
-    form: str = "form",
-) -> dict[int, Requant]:
-    """The requantisation of a kernel by number of lanes, from the names of its scalars and of its config."""
+) -> Requant:
+    """A kernel's requantisation, from the names of its config and scalars, for numbers of lanes."""
     factor = None if multiplier is None else b.scalars[multiplier]
-    return {n: Requant(b, config_text(b, form), b.scalars[shift], factor, count=n) for n in counts}
+    requant = Requant(b, config_text(b, form), b.scalars[shift], factor)
+    for count in counts:
+        requant.prepare(count)
+    return requant
 
 
-def _zero_points(b: KernelBuilder, scaled: Mapping[int, Requant]) -> dict[int, Value]:
+def _zero_points(b: KernelBuilder, counts: Sequence[int], requant: Requant) -> dict[int, Value]:
     """The zero point by number of lanes, in the width of the requantised values."""
-    return {
-        n: splat(b, b.truncate(b.scalars["zero_point"], 64 if r.wide else 32), n) for n, r in scaled.items()
-    }
+    zero_point = b.truncate(b.scalars["zero_point"], 64 if requant.wide else 32)
+    return {n: splat(b, zero_point, n) for n in counts}
 
 
 def build_requant(b: KernelBuilder) -> None:
@@ -69,12 +72,12 @@ def build_requant(b: KernelBuilder) -> None:
     (unsigned,) = unsigned_inputs(b)
     (count,) = shape(source)
     step = loop_step(b, count)
-    scaled = requants(b, (step, 0), multiplier="multiplier")
-    zero_points = _zero_points(b, scaled)
+    scaled = prepared_requant(b, (step, 0), multiplier="multiplier")
+    zero_points = _zero_points(b, (step, 0), scaled)
 
     def body(i: Operand, lanes: int) -> None:
         x = load_wide(b, source, [i], lanes, 32, unsigned=unsigned)
-        y = b.add(scaled[lanes](x), zero_points[lanes])
+        y = b.add(scaled(x), zero_points[lanes])
         store_saturated(b, y, target, [i], unsigned=unsigned_output(b))
 
     each_lane_shared(b, count, step, body)
@@ -87,8 +90,8 @@ def build_requant_channels(b: KernelBuilder) -> None:
     unsigned = unsigned_inputs(b)[0]
     rows, channels = shape(source)
     step = loop_step(b, channels)
-    scaled = requants(b, (step, 0))
-    zero_points = _zero_points(b, scaled)
+    scaled = prepared_requant(b, (step, 0))
+    zero_points = _zero_points(b, (step, 0), scaled)
     shared = shape(multipliers) == (1,)
     factors = {n: splat(b, b.load(multipliers, 0), n) for n in (step, 0)} if shared else {}
     first, last = b.my_share(rows)
@@ -97,7 +100,7 @@ def build_requant_channels(b: KernelBuilder) -> None:
         def body(i: Operand, lanes: int) -> None:
             x = load_wide(b, source, [row.index, i], lanes, 32, unsigned=unsigned)
             factor = factors[lanes] if shared else load(b, multipliers, [i], lanes)
-            y = b.add(scaled[lanes](x, factor), zero_points[lanes])
+            y = b.add(scaled(x, factor), zero_points[lanes])
             store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
 
         each_lane(b, channels, step, body)
@@ -117,14 +120,14 @@ def build_row_requant(b: KernelBuilder) -> None:
     divisors = flat(b, b.inputs[1])
     rows, channels = shape(source)
     step = loop_step(b, channels)
-    scaled = requants(b, (step, 0))
+    scaled = prepared_requant(b, (step, 0))
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
         multiplier = row_multiplier(b, b.scalars["dividend"], b.load(divisors, row.index))
         factors = {lanes: splat(b, multiplier, lanes) for lanes in (step, 0)}
 
         def body(i: Operand, lanes: int) -> None:
-            y = scaled[lanes](load(b, source, [row.index, i], lanes), factors[lanes])
+            y = scaled(load(b, source, [row.index, i], lanes), factors[lanes])
             store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
 
         each_lane(b, channels, step, body)
@@ -161,18 +164,18 @@ def build_add(b: KernelBuilder) -> None:
         terms: list[Value] = []
         for source, requant, is_unsigned in zip(sides, scaled, unsigned, strict=True):
             x = load_wide(b, source, [i], lanes, 32, unsigned=is_unsigned)
-            y = requant[lanes](x) if requant else x
+            y = x if requant is None else requant(x)
             terms.append(y if narrow else b.sign_extend(y, 64))
         store_saturated(b, b.add(*terms), target, [i], unsigned=unsigned_output(b))
 
     each_lane_shared(b, count, step, body)
 
 
-def _side(b: KernelBuilder, side: str, counts: Sequence[int]) -> dict[int, Requant]:
-    """Empty where the side is not rescaled."""
+def _side(b: KernelBuilder, side: str, counts: Sequence[int]) -> Requant | None:
+    """None where the side is not rescaled."""
     if config_text(b, side) == "none":
-        return {}
-    return requants(b, counts, f"{side}_shift", f"{side}_multiplier", side)
+        return None
+    return prepared_requant(b, counts, form=side, shift=f"{side}_shift", multiplier=f"{side}_multiplier")
 
 
 def _magnitude_bits(b: KernelBuilder, number: int) -> int:

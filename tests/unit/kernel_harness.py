@@ -190,7 +190,7 @@ def run_op(op: Operation, operands: Operands, target: str, threads: int = 1) -> 
     launch = launch_of(op, target_by_name(target))
     inputs = [_resolve(operand, operands) for operand in launch.inputs]
     results = [_result_shape(result.type) for result in op.results]
-    outputs = [MemRefType(_WIDTHS[dtype], shape) for shape, dtype in results]
+    outputs = [MemRefType(_WIDTHS[dtype], launch.output_shape or shape) for shape, dtype in results]
     spec = spec_of(launch, inputs, outputs)
     raw = call(spec, target, inputs, launch.scalars, threads)
     return [

@@ -1,0 +1,148 @@
+"""Kernels of the two LayerNorms: rows of int16 are split among the threads, each row is read twice or thrice.
+
+Neither divides by the number of channels nor keeps a normalised row in memory.
+"""
+
+from __future__ import annotations
+
+from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp
+from lowering.arithmetic import requant_form
+from lowering.arithmetic_nonlinear import (
+    INT32_MAX,
+    Affine,
+    BiasedRoundingShift,
+    floor_div,
+    newton_sqrt,
+    rsqrt,
+)
+from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
+from lowering.kernels.build import Operand, Value, shape
+from lowering.kernels.elements import (
+    Reduction,
+    activation,
+    config_text,
+    each_lane,
+    load,
+    load_wide,
+    loop_step,
+    reduce_lanes,
+    rows_of,
+    splat,
+    store_saturated,
+    unsigned_output,
+)
+from lowering.targets import Target
+
+FRACTION_BITS = 20
+"""``layernorm`` hands Q20 to its affine."""
+
+
+def _launch(kernel: str, op: LayerNormOp | ILayerNormOp, scalars: dict[str, int]) -> Launch:
+    shift = op.shift.value.data
+    inputs = (activation(op.input), Packed((op.scale,)), Packed((op.offset,)))
+    return Launch(kernel, inputs, {"form": requant_form(shift)}, {"shift": shift, **scalars})
+
+
+def plan_layernorm(op: LayerNormOp, target: Target) -> Launch:
+    """The shift and epsilon are scalars."""
+    return _launch("layernorm", op, {"epsilon": op.epsilon.value.data})
+
+
+def plan_i_layernorm(op: ILayerNormOp, target: Target) -> Launch:
+    """The shift is a scalar."""
+    return _launch("i_layernorm", op, {})
+
+
+class _Rows:
+    """What both kernels have: rows of int16, and the affine that ends them."""
+
+    def __init__(self, b: KernelBuilder) -> None:
+        self._b = b
+        self.source, self._target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
+        self._scale, self._offset = b.inputs[1:]
+        self.count, self.channels = shape(self.source)
+        self.step = loop_step(b, self.channels, 32)
+        form, shift = config_text(b, "form"), b.scalars["shift"]
+        self._affines = {n: Affine(b, form, shift, count=n) for n in (self.step, 0)}
+
+    def finish(self, normalised: Value, row: Value, i: Operand, lanes: int) -> None:
+        """``clamp(affine(h))`` into the output."""
+        b = self._b
+        scale, offset = (load(b, source, [i], lanes) for source in (self._scale, self._offset))
+        y = self._affines[lanes](normalised, scale, offset)
+        store_saturated(b, y, self._target, [row, i], unsigned=unsigned_output(b))
+
+
+def build_layernorm(b: KernelBuilder) -> None:
+    """Sum and sum of squares, then ``(C*x - s) * f`` shifted to Q20 and its affine.
+
+    ``f`` may be 2^31, one more than i32 holds; ``-f`` fits, so the product is taken of ``s - C*x`` and ``-f``.
+    """
+    rows = _Rows(b)
+    first, last = b.my_share(rows.count)
+    with b.loop(first, last) as row:
+
+        def moments(i: Operand, lanes: int) -> list[Value]:
+            x = load_wide(b, rows.source, [row.index, i], lanes, 32)
+            return [x, b.zero_extend(b.mul(x, x), 64)]
+
+        total, squares = reduce_lanes(b, rows.channels, rows.step, [Reduction(32), Reduction(64)], moments)
+        wide = b.sign_extend(total, 64)
+        variance = b.sub(b.mul(squares, rows.channels), b.mul(wide, wide))
+        mantissa, exponent = rsqrt(b, b.add(variance, b.scalars["epsilon"]))
+        factor = b.truncate(b.sub(0, mantissa), 32)
+        shift = b.sub(exponent, FRACTION_BITS)
+        counts = (rows.step, 0)
+        totals = {n: splat(b, total, n) for n in counts}
+        factors = {n: b.sign_extend(splat(b, factor, n), 64) for n in counts}
+        shifts = {n: BiasedRoundingShift(b, shift, count=n) for n in counts}
+
+        def normalise(i: Operand, lanes: int) -> None:
+            x = load_wide(b, rows.source, [row.index, i], lanes, 32)
+            centred = b.sub(totals[lanes], b.mul(x, rows.channels))
+            product = b.mul(b.sign_extend(centred, 64), factors[lanes])
+            rows.finish(shifts[lanes](product), row.index, i, lanes)
+
+        each_lane(b, rows.channels, rows.step, normalise)
+
+
+def build_i_layernorm(b: KernelBuilder) -> None:
+    """Rounded mean, sum of squared differences, Newton's root, then the affine (I-ViT Sec. 3.5).
+
+    A difference is below 2^16 in magnitude: its square fits 32 bits unsigned.
+    """
+    rows = _Rows(b)
+    channels = rows.channels
+    first, last = b.my_share(rows.count)
+    with b.loop(first, last) as row:
+
+        def values(i: Operand, lanes: int) -> list[Value]:
+            return [load_wide(b, rows.source, [row.index, i], lanes, 32)]
+
+        (total,) = reduce_lanes(b, channels, rows.step, [Reduction(32)], values)
+        doubled = b.add(b.mul(total, 2), channels)
+        mean = floor_div(b, doubled, b.value(2 * channels, doubled.type))
+        means = {n: splat(b, mean, n) for n in (rows.step, 0)}
+
+        def difference(i: Operand, lanes: int) -> Value:
+            return b.sub(load_wide(b, rows.source, [row.index, i], lanes, 32), means[lanes])
+
+        def squared(i: Operand, lanes: int) -> list[Value]:
+            d = difference(i, lanes)
+            return [b.zero_extend(b.mul(d, d), 64)]
+
+        (squares,) = reduce_lanes(b, channels, rows.step, [Reduction(64)], squared)
+        root = newton_sqrt(b, squares)
+        factor = b.truncate(b.div_unsigned(b.constant(INT32_MAX, root.type), root), 32)
+        factors = {n: splat(b, factor, n) for n in (rows.step, 0)}
+
+        def normalise(i: Operand, lanes: int) -> None:
+            normalised = b.shr(b.mul(difference(i, lanes), factors[lanes]), 1)
+            rows.finish(normalised, row.index, i, lanes)
+
+        each_lane(b, channels, rows.step, normalise)
+
+
+LAYERNORM = KernelFamily("layernorm", build_layernorm, {LayerNormOp: plan_layernorm})
+I_LAYERNORM = KernelFamily("i_layernorm", build_i_layernorm, {ILayerNormOp: plan_i_layernorm})
+FAMILIES = (LAYERNORM, I_LAYERNORM)
