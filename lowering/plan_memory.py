@@ -246,11 +246,10 @@ class Emitter:
 
     def _make_place(self, root: Buffer, offset: int, kind: plan.Buffer) -> SSAValue:
         home = self._homes.get(root)
-        if home is None and offset == 0 and plan.byte_size(kind) == root.size:
-            return self._add(plan.SliceOp(self._offsets[root], kind))
         if home is None:
-            home = self._add(plan.SliceOp(self._offsets[root], _root_type(root, kind)))
-            self._homes[root] = home
+            whole = offset == 0 and plan.byte_size(kind) == root.size
+            first = kind if whole else _flat(root, kind)
+            home = self._homes[root] = self._add(plan.SliceOp(self._offsets[root], first))
         if home.type == kind and offset == 0:
             return home
         return self._add(plan.ViewOp(home, offset, kind))
@@ -291,7 +290,7 @@ class Emitter:
         return self._add(plan.ViewOp(value, 0, buffer_type(shape, kind.element_type)))
 
 
-def _root_type(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
+def _flat(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
     return buffer_type([root.size // plan.element_bytes(kind)], kind.element_type)
 
 

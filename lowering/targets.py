@@ -13,7 +13,7 @@ class DotInstruction:
 
     Depth 2 multiplies int16 lanes by twos; depth 4 multiplies unsigned by signed bytes by fours, so that int8
     activations are offset by 128 and the bias makes up for it. ``accumulates`` says that the instruction adds
-    to its first operand, else an addition follows. An ``intrinsic`` of None is multiplication of widened lanes.
+    to its first operand, else an addition follows. Without ``intrinsic``, widened lanes are multiplied.
     """
 
     depth: int

@@ -129,7 +129,7 @@ class Gemm:
                 self._panel(row, rows, b.index(self._whole_panels), self._rest)
 
     def _widen(self, row: Value, rows: int) -> None:
-        """Rows of activations into the scratch, as the dot instruction takes them; zeros fill the last group."""
+        """Rows of activations into the scratch, as the dot instruction takes them, in whole groups."""
         b, element = self._b, GROUP_WIDTH // self._dot.depth
         step = b.target.lanes(element)
         whole = self._inner - self._inner % step

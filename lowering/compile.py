@@ -1,0 +1,131 @@
+"""A fused integer module to native code: plan, loops, llvm, object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import PassPipeline
+from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
+from xdsl.utils.hints import isa
+
+from ivit_dialect.load import module_text
+from ivit_dialect.store import StoreContext
+from lowering import plan
+from lowering.emit_object import MachineSpec, ObjectCode, compile_module
+from lowering.kernels.base import is_unsigned
+from lowering.lower_to_loops import ENTRY, LowerToLoopsPass
+from lowering.pipelines import LOOPS_TO_LLVM
+from lowering.plan_memory import PlanMemoryPass
+from lowering.registry import get_passes
+from lowering.targets import Target
+from lowering.weights import pack_weights
+
+Dump = Callable[[str, str], None]
+"""Gets each stage, by name (``plan``, ``loops``, ``llvm``, ``asm``) and text."""
+
+
+@dataclass(frozen=True)
+class CompiledProgram:
+    """Native code, and what it takes to call it.
+
+    ``entry`` is ``void (int64 images, const void *input, void *output, void *arena, const void *weights,
+    void *barrier, int64 thread, int64 threads)``. Shapes are of one image; dtypes are NumPy's names;
+    ``weights`` is the packed blob. ``stages`` holds what was dumped.
+    """
+
+    entry: str
+    arena_bytes: int
+    weights: NDArray[np.uint8]
+    input_shape: tuple[int, ...]
+    input_dtype: str
+    output_shape: tuple[int, ...]
+    output_dtype: str
+    target: str
+    code: ObjectCode = field(repr=False)
+    stages: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]], repr=False)
+
+    @property
+    def object_code(self) -> bytes:
+        """The object file."""
+        return self.code.object_code
+
+    @property
+    def llvm_ir(self) -> str:
+        """LLVM IR before optimisation."""
+        return self.code.llvm_ir
+
+    @property
+    def assembly(self) -> str:
+        """Assembly of the object, made when asked for."""
+        return self.code.assembly
+
+    @property
+    def cpu(self) -> str:
+        """The processor that the code is tuned for, by LLVM's name."""
+        return self.code.spec.cpu
+
+    @property
+    def features(self) -> str:
+        """LLVM's list of features, beyond the processor's, that the code may use."""
+        return self.code.spec.features
+
+
+def compile_program(
+    module: ModuleOp, ctx: StoreContext, target: Target, dump: Dump | None = None
+) -> CompiledProgram:
+    """Compile a fused ``ivit`` module, which is consumed: it ends at the ``llvm`` level.
+
+    PassFailedException (one line) for an op that no kernel computes; ValueError for a weight that is missing.
+    """
+    stages: list[tuple[str, str]] = []
+
+    def note(name: str, text: Callable[[], str]) -> None:
+        if dump is not None:
+            stages.append((name, text()))
+            dump(*stages[-1])
+
+    PlanMemoryPass(target.name).apply(ctx, module)
+    module.verify()
+    note("plan", lambda: module_text(module))
+    program = next(op for op in module.ops if isinstance(op, plan.ProgramOp))
+    weights = pack_weights(program, ctx.store)
+    input_shape, input_dtype = _array(program.image.type)
+    output_shape, output_dtype = _array(program.output.type)
+    arena = program.arena.value.data
+
+    LowerToLoopsPass().apply(ctx, module)
+    module.verify()
+    note("loops", lambda: module_text(module))
+    lower_to_llvm(module, ctx)
+    note("llvm", lambda: module_text(module))
+    code = compile_module(module, MachineSpec(target.triple, target.cpu, target.features))
+    note("asm", lambda: code.assembly)
+    return CompiledProgram(
+        entry=ENTRY,
+        arena_bytes=arena,
+        weights=weights,
+        input_shape=input_shape,
+        input_dtype=input_dtype,
+        output_shape=output_shape,
+        output_dtype=output_dtype,
+        target=target.name,
+        code=code,
+        stages=stages,
+    )
+
+
+def lower_to_llvm(module: ModuleOp, ctx: StoreContext) -> None:
+    """From the ``loops`` level to the ``llvm`` dialect, in place."""
+    passes = {**get_passes(), ReconcileUnrealizedCastsPass.name: lambda: ReconcileUnrealizedCastsPass}
+    PassPipeline(tuple(passes[name]()() for name in LOOPS_TO_LLVM.split(","))).apply(ctx, module)
+
+
+def _array(kind: object) -> tuple[tuple[int, ...], str]:
+    """Shape and NumPy dtype of a memref."""
+    assert isa(kind, plan.Buffer)
+    width = kind.element_type.width.data
+    return kind.get_shape(), f"{'uint' if is_unsigned(kind) else 'int'}{width}"
