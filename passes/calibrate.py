@@ -26,9 +26,10 @@ from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.torch.interpreter import run
 from passes.calibration.generated import generated_images
 from passes.calibration.images import checked_images, default_normalisation, load_images, normalise
-from passes.calibration.observer import RANGE, MinMax, expected_ranges
+from passes.calibration.observer import MinMax, expected_ranges
 from passes.quantization.options import check_normalisation
-from passes.quantization.trace import image_sizes, main_function
+from passes.ranges import RANGE
+from passes.torch_entry import image_sizes, main_function
 
 GENERATED = 16
 BATCH = 8

@@ -46,8 +46,8 @@ def _is_number(text: str) -> bool:
 
 LOWER_TO_INT = NamedPipeline(
     "lower-to-int",
-    "torch level to integers: raise, generalise the batch, calibrate, quantize, check",
-    ("raise-torch", "generalize-batch", "calibrate", "quantize", "verify-integer-only"),
+    "torch level to integers: raise, generalise the batch, calibrate, quantize, drop unread tokens, check",
+    ("raise-torch", "generalize-batch", "calibrate", "quantize", "slice-early", "verify-integer-only"),
     {
         "calibration": ("calibrate.images",),
         "mean": ("calibrate.mean", "quantize.mean"),

@@ -35,8 +35,9 @@ from passes.quantization.graph import ConvNode, Graph, ImageNode
 from passes.quantization.names import name_nodes
 from passes.quantization.options import QuantizeOptions
 from passes.quantization.scales import Range, Scale
-from passes.quantization.trace import image_sizes, main_function, trace
+from passes.quantization.trace import trace
 from passes.quantization.trace_ops import HANDLERS
+from passes.torch_entry import image_sizes, main_function
 
 ATTENTION = {"exact": emit_attention.exact, "ivit": emit_attention.paper}
 GELU = {"exact": emit_gelu.exact, "ivit": emit_gelu.paper}

@@ -22,6 +22,7 @@ _PASSES = {
     "prove-no-overflow": "ProveNoOverflowPass",
     "quantize": "QuantizePass",
     "raise-torch": "RaiseTorchPass",
+    "slice-early": "SliceEarlyPass",
     "verify-integer-only": "VerifyIntegerOnlyPass",
 }
 

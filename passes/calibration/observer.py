@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ArrayAttr, FloatAttr, f64
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
+from ivit_dialect.torch.constants import constant_number
 from ivit_dialect.torch.ops_nn import (
     AtenConv2dOp,
     AtenConvolutionOp,
@@ -31,12 +31,16 @@ from ivit_dialect.torch.ops_pointwise import (
 )
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
+from passes.ranges import (
+    KEY_RANGE,
+    QUERY_RANGE,
+    RANGE,
+    SCORE_RANGE,
+    VALUE_RANGE,
+    describe,
+    write_range,
+)
 
-RANGE = "ivit.range"
-QUERY_RANGE = "ivit.query_range"
-KEY_RANGE = "ivit.key_range"
-VALUE_RANGE = "ivit.value_range"
-SCORE_RANGE = "ivit.score_range"
 OBSERVED: tuple[type[Operation], ...] = (
     AtenAddTensorOp,
     AtenCatOp,
@@ -99,20 +103,22 @@ class MinMax:
         """Write the ranges onto the ops; those already there stay unless ``overwrite``."""
         for (op, name), (low, high) in self.ranges.items():
             if overwrite or name not in op.attributes:
-                pair = (_rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING))
-                op.attributes[name] = ArrayAttr([FloatAttr(value, f64) for value in pair])
+                write_range(op, name, _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING))
 
     def _see_attention(self, op: AtenScaledDotProductAttentionOp) -> None:
         query, key, value = (self._kept[operand] for operand in (op.query, op.key, op.value))
         for name, array in ((QUERY_RANGE, query), (KEY_RANGE, key), (VALUE_RANGE, value)):
             self._see(op, name, array)
-        scale = query.shape[-1] ** -0.5
+        factor = constant_number(op.scale)
+        scale = query.shape[-1] ** -0.5 if factor is None else factor
         self._see(op, SCORE_RANGE, (query @ key.swapaxes(-1, -2)) * scale)
 
     def _see(self, op: Operation, name: str, array: NDArray[Any]) -> None:
         low, high = float(array.min()), float(array.max())
         if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"{op.name}: the float model gives NaN or infinity on the calibration images")
+            raise ValueError(
+                f"{describe(op)}: the float model gives NaN or infinity on the calibration images"
+            )
         before = self.ranges.get((op, name), (low, high))
         self.ranges[op, name] = (min(low, before[0]), max(high, before[1]))
 

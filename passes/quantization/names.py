@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from passes.quantization.graph import (
     AttentionNode,
     ConvNode,
@@ -25,8 +27,11 @@ def name_nodes(nodes: list[Node]) -> None:
             blocks += 1
         elif isinstance(node, GeluNode):
             _name_mlp(node, f"block{max(blocks - 1, 0)}")
+    taken: Counter[str] = Counter()
     for node in nodes:
-        node.name = node.name or _name_of_rest(node)
+        name = node.name or _name_of_rest(node)
+        node.name = f"{name}_{taken[name]}" if taken[name] else name
+        taken[name] += 1
 
 
 def _name_attention(node: AttentionNode, block: str) -> None:

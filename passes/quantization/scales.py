@@ -14,6 +14,8 @@ OUTPUT_STEPS = 1 << 20
 """Steps of int32 results over the observed magnitude."""
 GELU_LOWER_CLIP = -3.6
 """GELU is within 0.0006 of 0 from here down, so the 8-bit input need not resolve it."""
+MOST_X0 = 1 << 16
+"""ShiftExp's unit in bits that leave the row sums room; inputs that need more are all but equal."""
 
 
 @dataclass(frozen=True)
@@ -88,5 +90,5 @@ def reciprocal(range_: Range, bits: int = 8) -> tuple[Scale, int]:
     such x0: they stay as they are, with x0 = 1 (a flatter softmax rather than equal largest scores).
     """
     plain = symmetric(range_, bits)
-    x0 = math.floor(1.0 / plain.step * (1 + 1e-12))
+    x0 = min(math.floor(1.0 / plain.step * (1 + 1e-12)), MOST_X0)
     return (Scale(1.0 / x0), x0) if x0 >= 1 else (plain, 1)

@@ -6,29 +6,27 @@ run by the float interpreter on positions and on values; all others have a handl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ArrayAttr, FloatAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.dialects.func import FuncOp, ReturnOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import Operation, SSAValue
-from xdsl.utils.hints import isa
 
-from ivit_dialect.load import location_text
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.interpreter import TorchFunctions
 from ivit_dialect.torch.kernels import KERNELS
-from ivit_dialect.torch.types import ValueTensorType
 from passes.quantization.graph import Graph, ImageNode, LinearNode, Node, TokenSlice
 from passes.quantization.layout import Rows, View, canonical, read_rows
 from passes.quantization.movement import MOVEMENT
-from passes.quantization.scales import Range
+from passes.ranges import describe, read_range
+from passes.torch_entry import image_sizes
 
-RANGE = "ivit.range"
 TRACED_BATCH = 2
 """Images in a traced batch of unknown size: two, so that a layout that mixes images is seen."""
 
@@ -36,22 +34,6 @@ Value: TypeAlias = Any
 """A View, a constant NumPy array, a Python number, bool, string or None, or a list of these."""
 NodeT = TypeVar("NodeT", bound=Node)
 Handler: TypeAlias = Callable[["Tracer", Operation, tuple[Value, ...]], Value]
-
-
-def describe(op: Operation) -> str:
-    """``op`` by name and location, for messages."""
-    return f"{op.name} at {location_text(op)}"
-
-
-def attribute_range(op: Operation, name: str = RANGE) -> Range | None:
-    """The range that calibration left in the attribute ``name``, ValueError where it is no pair of floats."""
-    attribute = op.attributes.get(name)
-    if attribute is None:
-        return None
-    if isa(attribute, ArrayAttr[FloatAttr]) and len(attribute.data) == 2:
-        low, high = (item.value.data for item in attribute.data)
-        return Range(low, high)
-    raise ValueError(f"{describe(op)}: {name} must be [min, max] in floats, got {attribute}")
 
 
 @dataclass
@@ -66,6 +48,7 @@ class Tracer:
 
     def run(self, function: FuncOp) -> None:
         """Trace every op; ValueError (one line: op, location, what to do) for one that is not supported."""
+        uses = Counter(operand for op in function.body.block.ops for operand in op.operands)
         for op in function.body.block.ops:
             if isinstance(op, ReturnOp):
                 self._finish(op)
@@ -76,6 +59,10 @@ class Tracer:
                 raise ValueError(f"{describe(op)}: {error}") from error
             for ssa, value in zip(op.results, results, strict=True):
                 self.values[ssa] = value
+            uses.subtract(op.operands)
+            for ssa in op.operands:
+                if uses[ssa] == 0:
+                    self.values.pop(ssa, None)
 
     def _trace(self, op: Operation) -> tuple[Value, ...]:
         operands = tuple(self.values[operand] for operand in op.operands)
@@ -188,29 +175,6 @@ def _as_view(node: Node, result: Value) -> Value:
     return View(node, cast(NDArray[np.int64], result)) if isinstance(result, np.ndarray) else result
 
 
-def main_function(module: ModuleOp) -> FuncOp:
-    """``@main``, ValueError where it is missing or not one block."""
-    for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == "main":
-            if len(op.body.blocks) != 1:
-                raise ValueError(f"@main must have one block, got {len(op.body.blocks)}")
-            return op
-    raise ValueError("the module has no function @main")
-
-
-def image_sizes(function: FuncOp) -> tuple[int | None, int, int, int]:
-    """N (None where it is open), C, H, W of the one argument; ValueError where it is no such image."""
-    arguments = function.body.block.args
-    image = arguments[0].type if len(arguments) == 1 else None
-    sizes = image.sizes if isinstance(image, ValueTensorType) else None
-    if sizes is None or len(sizes) != 4:
-        raise ValueError("@main must take one torch tensor, an image [N, C, H, W]")
-    batch, channels, height, width = sizes
-    if channels is None or height is None or width is None:
-        raise ValueError(f"@main must take an image of static C, H and W, got {image}")
-    return batch, channels, height, width
-
-
 def trace(
     module: ModuleOp, function: FuncOp, store: WeightStore, handlers: dict[type[Operation], Handler]
 ) -> Graph:
@@ -221,7 +185,7 @@ def trace(
         tokens=height * width,
         channels=channels,
         origin="the input of @main",
-        range=attribute_range(function),
+        range=read_range(function),
         height=height,
         width=width,
     )

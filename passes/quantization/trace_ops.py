@@ -28,7 +28,6 @@ from ivit_dialect.torch.ops_pointwise import (
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
-from passes.calibration.observer import KEY_RANGE, QUERY_RANGE, SCORE_RANGE, VALUE_RANGE
 from passes.quantization.graph import (
     AttentionNode,
     ConvNode,
@@ -43,8 +42,9 @@ from passes.quantization.graph import (
     TokenSlice,
 )
 from passes.quantization.layout import View, canonical, heads_index, read_heads
-from passes.quantization.trace import Handler, Tracer, Value, attribute_range, describe
+from passes.quantization.trace import Handler, Tracer, Value
 from passes.quantization.trace_sums import add, concatenate, scale
+from passes.ranges import KEY_RANGE, QUERY_RANGE, SCORE_RANGE, VALUE_RANGE, describe, read_range
 
 
 def _vector(value: Value, size: int, default: float) -> NDArray[np.float64]:
@@ -71,7 +71,7 @@ def _convolution(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> 
             tokens=rows * columns,
             channels=outs,
             origin=describe(op),
-            range=attribute_range(op),
+            range=read_range(op),
             image=node,
             weight=np.asarray(weight, np.float64).transpose(0, 2, 3, 1),
             bias=_vector(bias, outs, 0.0),
@@ -91,7 +91,7 @@ def _layer_norm(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> V
         tokens=tokens.count,
         channels=channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         flat=tokens.node.flat,
         source=tokens,
         gamma=_vector(gamma, channels, 1.0),
@@ -130,7 +130,7 @@ def _linear_node(
                 tokens=source.count,
                 channels=len(weight),
                 origin=describe(op),
-                range=attribute_range(op),
+                range=read_range(op),
                 flat=flat,
                 source=source,
                 weight=weight,
@@ -148,7 +148,7 @@ def _linear_node(
             tokens=1,
             channels=len(weight),
             origin=describe(op),
-            range=attribute_range(op),
+            range=read_range(op),
             flat=flat,
             terms=tuple(terms),
         )
@@ -165,7 +165,7 @@ def _gelu(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         tokens=source.tokens,
         channels=source.channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         flat=source.flat,
         source=source,
         approximate=approximate,
@@ -197,18 +197,18 @@ def _attention(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> Vi
     )
     if not q.tokens == k.tokens == v.tokens or not q.channels == k.channels == v.channels:
         raise ValueError("query, key and value must have the same shape")
-    q.range, k.range, v.range = (attribute_range(op, name) for name in (QUERY_RANGE, KEY_RANGE, VALUE_RANGE))
+    q.range, k.range, v.range = (read_range(op, name) for name in (QUERY_RANGE, KEY_RANGE, VALUE_RANGE))
     node = AttentionNode(
         tokens=q.tokens,
         channels=q.channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         query=q,
         key=k,
         value=v,
         heads=heads,
         scale=_attention_scale(factor, q.channels // heads),
-        scores=attribute_range(op, SCORE_RANGE),
+        scores=read_range(op, SCORE_RANGE),
     )
     return View(tracer.add(node), heads_index(node, heads, tracer.batch))
 
@@ -235,7 +235,7 @@ def _mean(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         tokens=1,
         channels=tokens.node.channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         source=tokens,
     )
     shape = (tracer.batch, 1, node.channels) if keepdim else (tracer.batch, node.channels)

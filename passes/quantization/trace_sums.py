@@ -20,7 +20,8 @@ from passes.quantization.graph import (
     TokenSlice,
 )
 from passes.quantization.layout import View
-from passes.quantization.trace import Tracer, Value, attribute_range, describe
+from passes.quantization.trace import Tracer, Value
+from passes.ranges import describe, read_range
 
 
 def add(tracer: Tracer, op: Operation, lhs: Value, rhs: Value, alpha: float) -> View:
@@ -45,7 +46,7 @@ def _add_views(tracer: Tracer, op: Operation, lhs: View, rhs: View, alpha: float
         tokens=nodes[0].tokens,
         channels=nodes[0].channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         flat=nodes[0].flat and nodes[1].flat,
         terms=(Term(nodes[0]), Term(nodes[1], alpha)),
     )
@@ -65,7 +66,7 @@ def _add_constant(tracer: Tracer, op: Operation, x: View, constant: NDArray[np.f
 
 def _plus(tracer: Tracer, node: Node, offsets: NDArray[np.float64], op: Operation) -> Node:
     """``node`` plus a constant [T, C]."""
-    range_ = attribute_range(op)
+    range_ = read_range(op)
     if isinstance(node, LinearNode | ConvNode) and not np.any(offsets != offsets[:1]):
         return tracer.add(replace(node, bias=node.bias + offsets[0], range=range_, origin=describe(op)))
     if isinstance(node, PrefixNode):
@@ -104,7 +105,7 @@ def scale(tracer: Tracer, op: Operation, x: View, factor: Value) -> View:
     else:
         raise ValueError(f"a product of {node.origin} with this constant cannot be folded into it")
     scaled.origin = describe(op)
-    scaled.range = attribute_range(op)
+    scaled.range = read_range(op)
     return View(tracer.add(scaled), x.index)
 
 
@@ -136,7 +137,7 @@ def concatenate(tracer: Tracer, op: Operation, parts: list[Value], dim: int) -> 
         tokens=len(tokens) + body.tokens,
         channels=body.channels,
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         prefix=tokens,
         body=body,
     )
@@ -153,7 +154,7 @@ def _join_channels(tracer: Tracer, op: Operation, parts: list[Value]) -> View:
         tokens=1,
         channels=sum(part.node.channels for part in slices),
         origin=describe(op),
-        range=attribute_range(op),
+        range=read_range(op),
         flat=True,
         parts=tuple(slices),
     )
