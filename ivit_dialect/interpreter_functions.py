@@ -94,7 +94,8 @@ class TensorFunctions(InterpreterFunctions):
     def collapse_shape(
         self, interpreter: Interpreter, op: tensor.CollapseShapeOp, args: PythonValues
     ) -> PythonValues:
-        return (reference.reshape(args[0], op.result.type.get_shape()),)
+        extents = op.result.type.get_shape()
+        return (reference.reshape(args[0], tuple(-1 if n == DYNAMIC_INDEX else n for n in extents)),)
 
     @impl(tensor.ExpandShapeOp)
     def expand_shape(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias, cast
 
 from xdsl.dialects.builtin import (
@@ -81,11 +82,24 @@ def require_multiplier(multiplier: IntegerAttr[I64]) -> None:
     )
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    """``[?, 5, 16]``."""
+    return f"[{', '.join('?' if extent == DYNAMIC_INDEX else str(extent) for extent in shape)}]"
+
+
+def require_shape(tensor: IntegerTensor, shape: tuple[int, ...], what: str) -> None:
+    """Exactly these extents, dynamic ones included."""
+    require(
+        tensor.get_shape() == shape,
+        f"{what} must have shape {shape_text(shape)}, got {shape_text(tensor.get_shape())}",
+    )
+
+
 def require_same_shape(a: IntegerTensor, b: IntegerTensor, what: str) -> None:
     """Equal static and dynamic extents."""
     require(
         a.get_shape() == b.get_shape(),
-        f"{what} must have the same shape, got {a.get_shape()} and {b.get_shape()}",
+        f"{what} must have the same shape, got {shape_text(a.get_shape())} and {shape_text(b.get_shape())}",
     )
 
 
@@ -98,7 +112,7 @@ def require_zero_point(zero_point: IntegerAttr[I64] | None, element: Attribute) 
 
 def require_table(table: IntegerTensor, output: IntegerTensor) -> None:
     """A table of one entry for each value of 8 bits."""
-    require(table.get_shape() == (256,), f"table must have 256 entries, got shape {table.get_shape()}")
+    require_shape(table, (256,), "table")
     require(table.element_type == output.element_type, "table and output must share an element type")
 
 

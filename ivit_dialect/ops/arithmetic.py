@@ -26,6 +26,8 @@ from ivit_dialect.types import (
     i64_attr,
     integer_range,
     require,
+    require_shape,
+    shape_text,
     tensor_types,
 )
 
@@ -36,7 +38,10 @@ def broadcast_shape(a: IntegerTensor, b: IntegerTensor) -> tuple[int, ...]:
     left = (1,) * (rank - a.get_num_dims()) + a.get_shape()
     right = (1,) * (rank - b.get_num_dims()) + b.get_shape()
     for m, n in zip(left, right, strict=True):
-        require(m == n or 1 in (m, n), f"shapes do not broadcast: {a.get_shape()} and {b.get_shape()}")
+        require(
+            m == n or 1 in (m, n),
+            f"shapes do not broadcast: {shape_text(a.get_shape())} and {shape_text(b.get_shape())}",
+        )
     return tuple(n if m == 1 else m for m, n in zip(left, right, strict=True))
 
 
@@ -58,7 +63,7 @@ class BroadcastOp(IRDLOperation, ABC):
     def verify_(self) -> None:
         a, b, y = tensor_types(self.lhs, self.rhs, self.output)
         expected = broadcast_shape(a, b)
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
 
 
 @irdl_op_definition
@@ -159,7 +164,7 @@ class ReduceOp(IRDLOperation):
             f"dim must lie in [1, {x.get_num_dims() - 1}] (0 is the batch), got {dimension}",
         )
         expected = tuple(1 if i == dimension else d for i, d in enumerate(x.get_shape()))
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
         if self.kind.data is ReduceKind.SUM:
             bound = x.get_shape()[dimension] * max(abs(v) for v in integer_range(x.element_type))
             require(

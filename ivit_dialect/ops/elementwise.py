@@ -29,9 +29,11 @@ from ivit_dialect.types import (
     require_multiplier,
     require_row_multiplier,
     require_same_shape,
+    require_shape,
     require_shift,
     require_table,
     require_zero_point,
+    shape_text,
     tensor_types,
 )
 
@@ -134,10 +136,7 @@ class RequantOp(IRDLOperation):
             require_multiplier(self.multiplier)
         if self.multipliers is not None:
             (channels,) = tensor_types(self.multipliers)
-            require(
-                channels.get_shape() == (x.get_shape()[-1],),
-                f"multipliers must have shape ({x.get_shape()[-1]},), got {channels.get_shape()}",
-            )
+            require_shape(channels, (x.get_shape()[-1],), "multipliers")
         require_zero_point(self.zero_point, y.element_type)
 
 
@@ -186,10 +185,7 @@ class RowRequantOp(IRDLOperation):
     def verify_(self) -> None:
         x, d, y = tensor_types(self.input, self.divisor, self.output)
         require_same_shape(x, y, "input and output")
-        require(
-            d.get_shape() == (*x.get_shape()[:-1], 1),
-            f"divisor must have shape {(*x.get_shape()[:-1], 1)}, got {d.get_shape()}",
-        )
+        require_shape(d, (*x.get_shape()[:-1], 1), "divisor")
         least, dividend = self.min_divisor.value.data, self.dividend.value.data
         require(least > 0, f"min_divisor must be positive, got {least}")
         require_row_multiplier(dividend, least)
@@ -242,7 +238,7 @@ class AddOp(IRDLOperation):
         require_same_shape(a, y, "lhs and output")
         require(
             b.get_shape() == a.get_shape() or b.get_shape() == (1, *a.get_shape()[1:]),
-            f"rhs must have shape {a.get_shape()} or batch 1, got {b.get_shape()}",
+            f"rhs must have shape {shape_text(a.get_shape())} or batch 1, got {shape_text(b.get_shape())}",
         )
         require(a.element_type != i64 and b.element_type != i64, "operands must have at most 32 bits")
         for multiplier, shift in (
@@ -322,6 +318,7 @@ class AffineOp(IRDLOperation):
         channels = (x.get_shape()[-1],)
         require(
             m.get_shape() == channels and b.get_shape() == channels,
-            f"scale and offset must have shape {channels}, got {m.get_shape()} and {b.get_shape()}",
+            f"scale and offset must have shape {shape_text(channels)},"
+            f" got {shape_text(m.get_shape())} and {shape_text(b.get_shape())}",
         )
         require_shift(self.shift)

@@ -30,9 +30,11 @@ from ivit_dialect.types import (
     integer_range,
     require,
     require_multiplier,
+    require_shape,
     require_shift,
     require_table,
     require_zero_point,
+    shape_text,
     tensor_types,
     ui8,
 )
@@ -53,7 +55,7 @@ def require_requant(multipliers: SSAValue, shift: IntegerAttr[I64] | None, chann
     (type_,) = tensor_types(multipliers)
     require(
         type_.get_shape() in ((channels,), (1,)),
-        f"multipliers must have shape ({channels},) or (1,), got {type_.get_shape()}",
+        f"multipliers must have shape [{channels}] or [1], got {shape_text(type_.get_shape())}",
     )
     if shift is None:
         raise VerifyException("requant needs a shift")
@@ -128,11 +130,8 @@ class LinearOp(IRDLOperation):
             x.get_shape()[-1] == ins,
             f"input has {x.get_shape()[-1]} channels, weight takes {ins}",
         )
-        require(b.get_shape() == (outs,), f"bias must have shape ({outs},), got {b.get_shape()}")
-        require(
-            out.get_shape() == (*x.get_shape()[:-1], outs),
-            f"output must have shape {(*x.get_shape()[:-1], outs)}, got {out.get_shape()}",
-        )
+        require_shape(b, (outs,), "bias")
+        require_shape(out, (*x.get_shape()[:-1], outs), "output")
         require_accumulator_holds(ins, 128, 128)
         self._verify_epilogue(outs, out)
 
@@ -163,7 +162,8 @@ class LinearOp(IRDLOperation):
             require(
                 residual.get_shape()[1:] == out.get_shape()[1:]
                 and residual.get_shape()[0] in (1, out.get_shape()[0]),
-                f"residual must have shape {out.get_shape()} or batch 1, got {residual.get_shape()}",
+                f"residual must have shape {shape_text(out.get_shape())} or batch 1,"
+                f" got {shape_text(residual.get_shape())}",
             )
             require(residual.element_type != i64, "residual must have at most 32 bits")
             assert self.residual_multiplier is not None
@@ -223,9 +223,9 @@ class Conv2dOp(IRDLOperation):
             height % kernel_h == 0 and width % kernel_w == 0,
             f"image {height}x{width} is not a whole number of {kernel_h}x{kernel_w} patches",
         )
-        require(b.get_shape() == (outs,), f"bias must have shape ({outs},), got {b.get_shape()}")
+        require_shape(b, (outs,), "bias")
         expected = (batch, height // kernel_h, width // kernel_w, outs)
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
         if self.multipliers is None:
             require(self.shift is None, "a shift needs multipliers")
             require(y.element_type == i32, "without a requant the output is the int32 accumulator")
@@ -275,7 +275,7 @@ class PatchifyOp(IRDLOperation):
         )
         patches = (height // kernel_h) * (width // kernel_w)
         expected = (batch, patches, kernel_h * kernel_w * channels)
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
 
 
 @irdl_op_definition
@@ -334,7 +334,7 @@ class MatmulOp(IRDLOperation):
             # int16 are Shiftmax probabilities: not their range but their row sums keep int32 from wrapping.
             require_accumulator_holds(inner, max(abs(v) for v in integer_range(a.element_type)), 128)
         expected = (*a.get_shape()[:3], columns)
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
         if self.multiplier is None:
             require(
                 y.element_type == i32 and self.shift is None and self.zero_point is None,

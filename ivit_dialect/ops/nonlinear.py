@@ -19,7 +19,9 @@ from ivit_dialect.types import (
     require,
     require_multiplier,
     require_same_shape,
+    require_shape,
     require_shift,
+    shape_text,
     tensor_types,
     ui8,
 )
@@ -104,7 +106,8 @@ class IntDivOp(IRDLOperation):
         require_same_shape(x, y, "dividend and output")
         require(
             d.get_shape() in (x.get_shape(), (*x.get_shape()[:-1], 1)),
-            f"divisor must have shape {x.get_shape()} or one value a row, got {d.get_shape()}",
+            f"divisor must have shape {shape_text(x.get_shape())} or one value a row,"
+            f" got {shape_text(d.get_shape())}",
         )
         require(2 <= self.bits.value.data <= 31, f"bits must lie in [2, 31], got {self.bits.value.data}")
 
@@ -217,11 +220,8 @@ class SoftmaxOp(IRDLOperation):
     def verify_(self) -> None:
         x, t, e, s = tensor_types(self.input, self.table, self.codes, self.sum)
         require_same_shape(x, e, "input and codes")
-        require(t.get_shape() == (256,), f"table must have 256 entries, got shape {t.get_shape()}")
-        require(
-            s.get_shape() == (*x.get_shape()[:-1], 1),
-            f"sum must have shape {(*x.get_shape()[:-1], 1)}, got {s.get_shape()}",
-        )
+        require_shape(t, (256,), "table")
+        require_shape(s, (*x.get_shape()[:-1], 1), "sum")
         require(self.multiplier.value.data > 0, "multiplier must be positive")
         require_multiplier(self.multiplier)
         require_shift(self.shift)
@@ -310,7 +310,8 @@ class NormOp(IRDLOperation):
         channels = x.get_shape()[-1]
         require(
             m.get_shape() == b.get_shape() == (channels,),
-            f"scale and offset must have shape ({channels},), got {m.get_shape()} and {b.get_shape()}",
+            f"scale and offset must have shape [{channels}],"
+            f" got {shape_text(m.get_shape())} and {shape_text(b.get_shape())}",
         )
         require(
             channels <= most_channels,

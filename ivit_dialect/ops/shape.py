@@ -6,7 +6,16 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
-from ivit_dialect.types import I64_ATTR, INTEGER_TENSOR, IntegerTensor, i64_attr, require, tensor_types
+from ivit_dialect.types import (
+    I64_ATTR,
+    INTEGER_TENSOR,
+    IntegerTensor,
+    i64_attr,
+    require,
+    require_shape,
+    shape_text,
+    tensor_types,
+)
 
 
 @irdl_op_definition
@@ -32,7 +41,7 @@ class SplitHeadsOp(IRDLOperation):
         n, heads, t, depth = y.get_shape()
         require(
             (n, t, heads * depth) == (batch, tokens, width),
-            f"{x.get_shape()} does not split into {y.get_shape()}",
+            f"{shape_text(x.get_shape())} does not split into {shape_text(y.get_shape())}",
         )
 
 
@@ -58,7 +67,7 @@ class MergeHeadsOp(IRDLOperation):
         batch, heads, tokens, depth = x.get_shape()
         require(
             y.get_shape() == (batch, tokens, heads * depth),
-            f"{x.get_shape()} does not merge into {y.get_shape()}",
+            f"{shape_text(x.get_shape())} does not merge into {shape_text(y.get_shape())}",
         )
 
 
@@ -95,7 +104,7 @@ class PrependTokensOp(IRDLOperation):
         batch, tokens, width = x.get_shape()
         require(p.get_shape()[2] == width, "prefix and input must have the same width")
         expected = (batch, p.get_shape()[1] + tokens, width)
-        require(y.get_shape() == expected, f"output must have shape {expected}, got {y.get_shape()}")
+        require_shape(y, expected, "output")
 
 
 @irdl_op_definition
@@ -131,7 +140,4 @@ class SliceTokensOp(IRDLOperation):
             offset >= 0 and size > 0 and offset + size <= tokens,
             f"tokens [{offset}, {offset + size}) are not among {tokens}",
         )
-        require(
-            y.get_shape() == (batch, size, width),
-            f"output must have shape {(batch, size, width)}, got {y.get_shape()}",
-        )
+        require_shape(y, (batch, size, width), "output")
