@@ -17,7 +17,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
-from lowering.dialect_conversion import Conversion, Converter, convert_ops, refuse_rest
+from lowering.dialect_conversion import Conversion, Converter, convert_ops, fail, refuse_rest
 
 
 def _result_type(types: Sequence[Attribute], c: Converter) -> Attribute | None:
@@ -28,6 +28,9 @@ def _result_type(types: Sequence[Attribute], c: Converter) -> Attribute | None:
 
 
 def _function(op: func.FuncOp, c: Converter) -> None:
+    for name in op.attributes:
+        if name != "passthrough" and "." not in name:
+            fail(op, f"attribute '{name}' is not understood here; remove it or prefix it with a dialect")
     inputs = [c.type(t) for t in op.function_type.inputs]
     is_private = op.sym_visibility is not None and op.sym_visibility.data == "private"
     linkage = "internal" if is_private and not op.is_declaration else "external"
@@ -89,5 +92,5 @@ class ConvertFuncToLLVMPass(ModulePass):
     name = "convert-func-to-llvm"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        convert_ops(op, _CONVERSIONS)
+        convert_ops(op, _CONVERSIONS, own_attributes=frozenset({func.FuncOp}))
         refuse_rest(op, "func", lambda _: "functions are called by name")
