@@ -27,9 +27,8 @@ from ivit_dialect.torch.interpreter import run
 from passes.calibration.generated import generated_images
 from passes.calibration.images import checked_images, default_normalisation, load_images, normalise
 from passes.calibration.observer import MinMax, expected_ranges
-from passes.quantization.options import check_normalisation
 from passes.ranges import RANGE
-from passes.torch_entry import image_sizes, main_function
+from passes.torch_entry import image_sizes, main_function, normalisation_of
 
 GENERATED = 16
 BATCH = 8
@@ -67,22 +66,21 @@ def calibrate(
     Without images, recorded ranges are kept; if any is missing, generated images are used, with a notice on
     stderr. Raises ValueError (one line) for images that do not suit the model.
     """
-    check_normalisation(mean, std)
+    pixels = normalisation_of(module, mean, std)
     function = main_function(module)
     batch, channels, height, width = image_sizes(function)
     if images is None and _is_calibrated(function):
         return
     if images is None:
         print(
-            f"calibrate: no calibration images given: using {GENERATED} generated ones;"
-            " for best accuracy give images=FILE.npz",
+            f"calibrate: no images given: ranges come from {GENERATED} generated ones;"
+            " real images give better accuracy",
             file=sys.stderr,
         )
-        pixels = generated_images(GENERATED, height, width, channels)
-        assumed_mean, assumed_std = default_normalisation(channels)
-        inputs = normalise(pixels, mean or assumed_mean, std or assumed_std)
+        generated = generated_images(GENERATED, height, width, channels)
+        inputs = normalise(generated, pixels or default_normalisation(channels))
     else:
-        inputs = checked_images(images, (channels, height, width), mean, std)
+        inputs = checked_images(images, (channels, height, width), pixels)
     observer = MinMax(function)
     for start in range(0, len(inputs), batch or BATCH):
         part = _batch_of(inputs, start, batch)

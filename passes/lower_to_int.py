@@ -17,6 +17,7 @@ from passes.calibration.images import load_images
 from passes.pipelines import LOWER_TO_INT
 from passes.quantization.options import QuantizeOptions
 from passes.registry import get_passes
+from passes.torch_entry import check_normalisation
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with a pass and how much of it is done and to do: images in ``calibrate``, else 0 or 1 of 1."""
@@ -36,7 +37,8 @@ class LowerToIntOptions:
     std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        QuantizeOptions(self.softmax, self.gelu, self.layernorm, self.mean, self.std)
+        QuantizeOptions(self.softmax, self.gelu, self.layernorm)
+        check_normalisation(self.mean, self.std)
 
     def pipeline_options(self) -> dict[str, str]:
         """As the pipeline's text options."""

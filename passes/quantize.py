@@ -3,12 +3,12 @@
     quantize{softmax=exact gelu=exact layernorm=exact mean=0.485,0.456,0.406 std=0.229,0.224,0.225}
 
 Linears get int8 weights per output channel, activations are int8, the residual stream is int16, and every
-scale is an integer multiplier with a shift. With ``mean`` and ``std`` the function takes uint8 pixels.
+scale is an integer multiplier with a shift. With ``mean`` and ``std`` (given, or left on the module by the
+import) the function takes uint8 pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +37,14 @@ from passes.quantization.options import QuantizeOptions
 from passes.quantization.scales import Range, Scale
 from passes.quantization.trace import trace
 from passes.quantization.trace_ops import HANDLERS
-from passes.torch_entry import image_sizes, main_function
+from passes.torch_entry import (
+    MEAN,
+    STD,
+    Normalisation,
+    image_sizes,
+    main_function,
+    normalisation_of,
+)
 
 ATTENTION = {"exact": emit_attention.exact, "ivit": emit_attention.paper}
 GELU = {"exact": emit_gelu.exact, "ivit": emit_gelu.paper}
@@ -59,36 +66,41 @@ class QuantizePass(ModulePass):
     std: tuple[float | int, ...] | None = None
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        options = QuantizeOptions(self.softmax, self.gelu, self.layernorm, self.mean, self.std)
+        options = QuantizeOptions(self.softmax, self.gelu, self.layernorm)
+        pixels = normalisation_of(op, self.mean, self.std)
         store = store_of(ctx)
         function = main_function(op)
         graph = trace(op, function, store, HANDLERS)
         name_nodes(graph.live())
-        if options.mean is not None and options.std is not None:
-            fold_normalisation(graph, options.mean, options.std)
+        if pixels is not None:
+            fold_normalisation(graph, pixels)
         integers = WeightStore()
-        lowered = _emit(function, graph, options, integers)
+        lowered = _emit(function, graph, options, pixels, integers)
         op.body.block.insert_op_before(lowered, function)
         op.body.block.erase_op(function)
+        for name in (MEAN, STD):
+            op.attributes.pop(name, None)
         store.clear()
         store.update(integers)
 
 
-def fold_normalisation(graph: Graph, mean: Sequence[float], std: Sequence[float]) -> None:
+def fold_normalisation(graph: Graph, pixels: Normalisation) -> None:
     """``x = (p / 255 - mean) / std`` moves into the patch embedding, which then takes pixels ``p``."""
-    channels = graph.image.channels
-    if len(mean) != channels:
-        raise ValueError(f"mean and std have {len(mean)} channels, the model's image has {channels}")
-    deviations, means = np.asarray(std, np.float64), np.asarray(mean, np.float64)
+    deviations, means = np.array(pixels.std), np.array(pixels.mean)
     for node in graph.nodes:
         if isinstance(node, ConvNode):
             node.bias = node.bias - (node.weight * (means / deviations)).sum(axis=(1, 2, 3))
             node.weight = node.weight / (255.0 * deviations)
 
 
-def _emit(function: FuncOp, graph: Graph, options: QuantizeOptions, store: WeightStore) -> FuncOp:
+def _emit(
+    function: FuncOp,
+    graph: Graph,
+    options: QuantizeOptions,
+    pixels: Normalisation | None,
+    store: WeightStore,
+) -> FuncOp:
     """The integer function of ``graph``."""
-    pixels = options.mean is not None
     image_scale = PIXEL_SCALE if pixels else scales.symmetric(_image_range(graph.image), 8)
     argument = image_type(graph.image, image_sizes(function)[0], ui8 if pixels else i8)
     block = Block(arg_types=[argument])
@@ -106,7 +118,7 @@ def _emit(function: FuncOp, graph: Graph, options: QuantizeOptions, store: Weigh
     result = emitter.result(graph.result, graph.result_rank)
     block.add_op(ReturnOp(result.value))
     lowered = FuncOp("main", ([argument], [result.value.type]), Region(block), function.sym_visibility)
-    lowered.attributes["ivit.input"] = _input_attribute(options, image_scale)
+    lowered.attributes["ivit.input"] = _input_attribute(pixels, image_scale)
     lowered.attributes["ivit.output"] = DictionaryAttr({"scale": FloatAttr(result.scale.step, f64)})
     return lowered
 
@@ -123,13 +135,13 @@ def _image_range(image: ImageNode) -> Range:
     return image.range
 
 
-def _input_attribute(options: QuantizeOptions, scale: Scale) -> DictionaryAttr:
-    if options.mean is None or options.std is None:
+def _input_attribute(pixels: Normalisation | None, scale: Scale) -> DictionaryAttr:
+    if pixels is None:
         return DictionaryAttr({"kind": StringAttr("quantized"), "scale": FloatAttr(scale.step, f64)})
     return DictionaryAttr(
         {
             "kind": StringAttr("pixels"),
-            "mean": ArrayAttr(FloatAttr(float(value), f64) for value in options.mean),
-            "std": ArrayAttr(FloatAttr(float(value), f64) for value in options.std),
+            "mean": ArrayAttr(FloatAttr(value, f64) for value in pixels.mean),
+            "std": ArrayAttr(FloatAttr(value, f64) for value in pixels.std),
         }
     )

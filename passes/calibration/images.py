@@ -9,9 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from passes.torch_entry import Normalisation
+
 ARRAY_NAME = "images"
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def load_images(path: Path) -> NDArray[Any]:
@@ -34,39 +35,34 @@ def load_images(path: Path) -> NDArray[Any]:
         return loaded[ARRAY_NAME]
 
 
-def normalise(
-    pixels: NDArray[np.uint8], mean: tuple[float, ...], std: tuple[float, ...]
-) -> NDArray[np.float32]:
-    """uint8 [N, H, W, C] -> float32 [N, C, H, W]: ``(p / 255 - mean) / std``."""
-    means, deviations = np.array(mean, np.float32), np.array(std, np.float32)
+def normalise(pixels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
+    """uint8 [N, H, W, C] -> float32 [N, C, H, W]."""
+    means, deviations = np.array(normalisation.mean, np.float32), np.array(normalisation.std, np.float32)
     scaled = (pixels.astype(np.float32) / np.float32(255) - means) / deviations
     return np.ascontiguousarray(scaled.transpose(0, 3, 1, 2))
 
 
-def default_normalisation(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and deviation to assume for generated images: ImageNet's for three channels, else 0.5."""
-    if channels == len(IMAGENET_MEAN):
-        return IMAGENET_MEAN, IMAGENET_STD
-    return (0.5,) * channels, (0.5,) * channels
+def default_normalisation(channels: int) -> Normalisation:
+    """What to assume for generated images: ImageNet's for three channels, else 0.5."""
+    if channels == len(IMAGENET.mean):
+        return IMAGENET
+    return Normalisation((0.5,) * channels, (0.5,) * channels)
 
 
 def checked_images(
-    images: NDArray[Any],
-    shape: tuple[int, int, int],
-    mean: tuple[float, ...] | None,
-    std: tuple[float, ...] | None,
+    images: NDArray[Any], shape: tuple[int, int, int], normalisation: Normalisation | None
 ) -> NDArray[np.float32]:
     """``images`` as float32 [N, C, H, W] for a model that takes ``shape`` = (C, H, W).
 
-    Takes floats [N, C, H, W] in the model's convention, or uint8 [N, H, W, C] where mean and std are given.
+    Takes floats [N, C, H, W] in the model's convention, or uint8 [N, H, W, C] where normalisation is known.
     Raises ValueError (one line) for anything else, for no images, NaN and infinities.
     """
     channels, height, width = shape
     if images.dtype == np.uint8:
-        if mean is None or std is None:
+        if normalisation is None:
             raise ValueError("calibration images are uint8 pixels: give mean and std, or float32 NCHW images")
         _require_shape(images, (height, width, channels), "uint8 [N, H, W, C]")
-        return normalise(images, mean, std)
+        return normalise(images, normalisation)
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(f"calibration images must be float32 NCHW or uint8 NHWC, got {images.dtype}")
     _require_shape(images, shape, "float32 [N, C, H, W]")
