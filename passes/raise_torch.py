@@ -46,7 +46,7 @@ from passes.raising.noops import (
 )
 from passes.raising.pooling import RaiseMean
 from passes.raising.schedule import schedule
-from passes.raising.shapes import SHAPE_PATTERNS, CanonicalChain
+from passes.raising.shapes import SHAPE_PATTERNS, CanonicalChain, IndexSelectToSlice
 from passes.raising.uniform import UniformValues
 
 
@@ -69,7 +69,7 @@ class RaiseTorchPass(ModulePass):
 
 def _raise(function: FuncOp, store: WeightStore) -> None:
     block = function.body.block
-    simplify, products, attention, layout = _stages(UniformValues(store))
+    simplify, products, attention, layout = _stages(UniformValues(store), store)
     for patterns, keep_rearranged in (
         (simplify, True),
         (products, False),
@@ -82,13 +82,14 @@ def _raise(function: FuncOp, store: WeightStore) -> None:
         schedule(block)
 
 
-def _stages(uniform: UniformValues) -> list[list[RewritePattern]]:
+def _stages(uniform: UniformValues, store: WeightStore) -> list[list[RewritePattern]]:
     """Pattern sets, each run to its fixpoint before the next.
 
     Products come first: their views show which dimensions are rows before chains of views are joined.
     """
     simplify: list[RewritePattern] = [
         *SHAPE_PATTERNS,
+        IndexSelectToSlice(store),
         DropCopy(),
         DropDropout(),
         DropScalarIdentity(),

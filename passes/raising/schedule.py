@@ -12,8 +12,17 @@ from typing import TypeAlias
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import ConstantLike
 
+from ivit_dialect.torch.ops_constant import (
+    ConstantBoolOp,
+    ConstantFloatOp,
+    ConstantIntOp,
+    ConstantNoneOp,
+    ConstantStrOp,
+    ValueTensorLiteralOp,
+)
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 
+UNNAMED_RESOURCE = "torch_tensor_"  # what torch-mlir calls a literal whose parameter it does not know
 Key: TypeAlias = tuple[object, ...]
 
 
@@ -26,13 +35,35 @@ def schedule(block: Block) -> None:
     old = list(block.ops)
     for op in old:
         op.detach()
-    block.add_ops(op for op in order if op.has_trait(ConstantLike))
+    constants = [op for op in order if op.has_trait(ConstantLike)]
+    for op in constants:
+        op.results[0].name_hint = _name(op)
+    block.add_ops(constants)
     for op in order:
         if not op.has_trait(ConstantLike) and not isinstance(op, PrimListConstructOp):
             block.add_ops([*_own_lists(op), op])
     for op in reversed(old):
         if op.parent is None:
             op.erase(safe_erase=False)
+
+
+def _name(constant: Operation) -> str | None:
+    """``%int1``, ``%none`` and the like, as torch-mlir names them; a weight has the name of its key."""
+    match constant:
+        case ConstantIntOp():
+            return f"int{constant.data}"
+        case ConstantFloatOp():
+            return f"float{constant.data:e}".replace("+", "")
+        case ConstantBoolOp():
+            return "true" if constant.data else "false"
+        case ConstantNoneOp():
+            return "none"
+        case ConstantStrOp():
+            return "str"
+        case ValueTensorLiteralOp(key=str(key)) if not key.startswith(UNNAMED_RESOURCE):
+            return key
+        case _:
+            return None
 
 
 def _merge_equal(order: list[Operation]) -> list[Operation]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from xdsl.ir import Operation, SSAValue
 from xdsl.pattern_rewriter import PatternRewriter, RewritePattern, op_type_rewrite_pattern
 
+from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.constants import constant_int, constant_ints, list_elements
-from ivit_dialect.torch.ops_constant import ConstantIntOp
+from ivit_dialect.torch.literals import literal_value
+from ivit_dialect.torch.ops_constant import ConstantIntOp, ValueTensorLiteralOp
 from ivit_dialect.torch.ops_scalar import AtenSizeIntOp, PrimListConstructOp
 from ivit_dialect.torch.ops_shape import (
     Aten_UnsafeViewOp,
@@ -14,6 +16,7 @@ from ivit_dialect.torch.ops_shape import (
     AtenExpandAsOp,
     AtenExpandOp,
     AtenFlattenUsingIntsOp,
+    AtenIndexSelectOp,
     AtenNarrowOp,
     AtenPermuteOp,
     AtenReshapeOp,
@@ -167,6 +170,24 @@ def _default(operand: SSAValue, value: int | None, default: int) -> int | None:
     return default if operand.type.name == "torch.none" else value
 
 
+class IndexSelectToSlice(RewritePattern):
+    """``index_select`` of neighbouring indices is a slice."""
+
+    def __init__(self, store: WeightStore) -> None:
+        self.store = store
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AtenIndexSelectOp, rewriter: PatternRewriter, /) -> None:
+        literal, dim = op.index.owner, constant_int(op.dim)
+        if not isinstance(literal, ValueTensorLiteralOp) or dim is None:
+            return
+        indices = [int(index) for index in literal_value(literal, self.store)]
+        if not indices or indices[0] < 0 or indices != list(range(indices[0], indices[-1] + 1)):
+            return
+        bounds = [ConstantIntOp(value) for value in (dim, indices[0], indices[-1] + 1, 1)]
+        rewriter.replace(op, [*bounds, AtenSliceTensorOp([op.input, *bounds], [op.result.type])])
+
+
 class SliceToSelect(RewritePattern):
     """A slice of one element whose dimension a view then drops is a select."""
 
@@ -198,6 +219,12 @@ class NormaliseBroadcast(RewritePattern):
             rewriter.replace(op, [], [op.input])
             return
         if None in sizes[1:]:
+            return
+        if (missing := len(sizes) - len(sizes_of(op.input))) > 0:
+            ranked = build.view(op.input, (*(1,) * missing, *sizes_of(op.input)))
+            aligned = op.clone()
+            aligned.operands[0] = ranked[-1].results[0]
+            rewriter.replace(op, [*ranked, aligned])
             return
         if isinstance(op, AtenBroadcastToOp) and _says(op, sizes):
             return
