@@ -17,7 +17,7 @@ from typing import Any, cast
 import numpy as np
 import safetensors
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save as to_bytes
 
 from runtime.boundary import Boundary
 from runtime.program import NativeProgram
@@ -71,10 +71,9 @@ def save(artifact: Artifact, path: Path) -> None:
     metadata["sha256"] = _digest(metadata, tensors)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        save_file(tensors, temporary, metadata)
+        # safetensors' own save_file makes files that only their owner may read
+        temporary.write_bytes(to_bytes(tensors, metadata))
         os.replace(temporary, path)
-    except safetensors.SafetensorError as error:
-        raise OSError(f"{path}: cannot be written: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -15,11 +15,13 @@ from runtime.boundary import Boundary
 from runtime.cores import physical_cores
 from runtime.jit import LoadedObject
 from runtime.program import NativeProgram, why_not_here
-from runtime.team import pool
+from runtime.team import Team, pool
 
 ALIGNMENT = 64
 BARRIER_BYTES = 64
 MAX_THREADS = 1024
+SHARES_PER_THREAD = 8
+"""A batch is cut into this many parts a thread, so that a slow thread takes fewer."""
 
 _Entry = ctypes.CFUNCTYPE(
     None,
@@ -37,8 +39,9 @@ _Entry = ctypes.CFUNCTYPE(
 class Executable:
     """A native program, loaded. May be called by several Python threads at once.
 
-    Each call has an arena and a team of threads of its own; while more threads are wanted than there are
-    cores, calls take turns.
+    Of a batch, each thread takes whole images, which needs no barriers; the images that are left when there
+    is not one for each thread are computed by all threads together. Every call has memory and a team of
+    threads of its own; while more threads are wanted than there are cores, calls take turns.
     """
 
     def __init__(self, program: NativeProgram, boundary: Boundary, threads: int | None = None) -> None:
@@ -72,12 +75,36 @@ class Executable:
             )
         images = np.ascontiguousarray(images)
         output = np.empty((len(images), *boundary.output_shape), boundary.output_dtype)
+        alone = len(images) - len(images) % self.threads
         if len(images):
-            with self._workspace() as workspace, pool().team(self.threads) as team:
-                team.run(lambda thread: self._call(images, output, workspace, thread))
+            with pool().team(self.threads) as team:
+                self._run_apart(images[:alone], output[:alone], team)
+                self._run_together(images[alone:], output[alone:], team)
         return output
 
-    def _call(self, images: NDArray[Any], output: NDArray[Any], workspace: _Workspace, thread: int) -> None:
+    def _run_apart(self, images: NDArray[Any], output: NDArray[Any], team: Team) -> None:
+        """Each thread takes the next few images until none is left."""
+        step = max(1, len(images) // (self.threads * SHARES_PER_THREAD))
+        starts = iter(range(0, len(images), step))
+
+        def work(_: int) -> None:
+            with self._workspace() as workspace:
+                for start in starts:
+                    part = slice(start, start + step)
+                    self._call(images[part], output[part], workspace, 0, 1)
+
+        if len(images):
+            team.run(work)
+
+    def _run_together(self, images: NDArray[Any], output: NDArray[Any], team: Team) -> None:
+        """All threads share each image."""
+        if len(images):
+            with self._workspace() as workspace:
+                team.run(lambda thread: self._call(images, output, workspace, thread, self.threads))
+
+    def _call(
+        self, images: NDArray[Any], output: NDArray[Any], workspace: _Workspace, thread: int, threads: int
+    ) -> None:
         self._entry(
             len(images),
             images.ctypes.data,
@@ -86,7 +113,7 @@ class Executable:
             self._weights.ctypes.data,
             workspace.barrier.ctypes.data,
             thread,
-            self.threads,
+            threads,
         )
 
     @contextmanager
@@ -103,7 +130,7 @@ class Executable:
 
 
 class _Workspace:
-    """What one call writes to besides its output."""
+    """What native code writes to besides its output; one call at a time."""
 
     def __init__(self, arena_bytes: int) -> None:
         self.arena = aligned_bytes(arena_bytes)

@@ -15,7 +15,8 @@ define void @ivit_main(i64 %images, ptr %input, ptr %output, ptr %arena, ptr %we
                        i64 %thread, i64 %threads) {
 entry:
   %arrived = atomicrmw add ptr %barrier, i64 1 seq_cst
-  br label %wait
+  %alone = icmp eq i64 %threads, 1
+  br i1 %alone, label %go, label %wait
 wait:
   %seen = load atomic i64, ptr %barrier seq_cst, align 8
   %all = icmp eq i64 %seen, %threads

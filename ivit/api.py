@@ -1,0 +1,118 @@
+"""The Python interface: ``compile`` and ``load``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+from numpy.typing import NDArray
+
+from ivit.model import Model
+from ivit.progress import Report, silent
+from runtime import artifact as artifacts
+from runtime.artifact import Artifact
+from runtime.boundary import as_array
+from runtime.executable import check_threads
+from runtime.program import why_not_here
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+    from xdsl.dialects.builtin import ModuleOp
+
+Source: TypeAlias = "str | os.PathLike[str] | ModuleOp | tuple[nn.Module, Tensor]"
+
+
+def compile(
+    src: Source,
+    calibration: object = None,
+    target: str = "cpu",
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    threads: int | None = None,
+    softmax: str = "exact",
+    gelu: str = "exact",
+    layernorm: str = "exact",
+    *,
+    weights: Mapping[str, NDArray[Any]] | None = None,
+    report: Report = silent,
+) -> Model:
+    """Make ``src`` into integers and native code.
+
+    ``src`` is a path to a .mlir file (torch or ivit level), an xDSL ModuleOp of either level (its weights are
+    ``weights``, or in the file that its attribute ``ivit.store`` names), or (nn.Module, example input
+    [N, C, H, W]), which needs the extra [import].
+
+    ``calibration`` sets the ranges of activations: float32 [N, C, H, W] in the model's own convention, uint8
+    pixels [N, H, W, C] where mean and std are known, or a path to an .npz file with ``images``. None uses the
+    ranges recorded in ``src``, or else generated images, with a notice on stderr.
+
+    ``mean`` and ``std`` (per channel, of pixels scaled to [0, 1]; default: what ``src`` says) make a model
+    that takes uint8 pixels too. ``target`` is ``cpu`` (this machine) or a name of ``lowering.targets``.
+    ``threads`` a call uses; default: one per physical core. ``softmax``, ``gelu`` and ``layernorm`` are each
+    ``exact`` or ``ivit`` (I-ViT's Shiftmax, ShiftGELU and I-LayerNorm). ``report`` hears of progress.
+
+    Raises FileNotFoundError, TypeError, ValueError or ImportError, in one line.
+    """
+    from ivit.pipeline import Options, to_artifact
+    from ivit.source import open_source
+
+    if threads is not None:
+        check_threads(threads)
+    report("read", 0, 0)
+    options = Options(
+        calibration=_calibration(calibration),
+        target=target,
+        mean=_floats(mean),
+        std=_floats(std),
+        softmax=softmax,
+        gelu=gelu,
+        layernorm=layernorm,
+    )
+    return Model(to_artifact(open_source(src, weights), options, report), threads)
+
+
+def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile: bool = False) -> Model:
+    """The model that ``Model.save`` or ``ivit compile`` wrote to ``path``.
+
+    Code that was made for another machine is made anew from the integers in the file, with a notice on
+    stderr; ``recompile`` asks for that, and then no machine code of the file is run. Otherwise it is: load
+    files of people you trust. Raises FileNotFoundError, or ValueError for a file that is damaged, hostile or
+    of another version.
+    """
+    from ivit.console import notice
+
+    if threads is not None:
+        check_threads(threads)
+    artifact = artifacts.load(Path(path))
+    obstacle = why_not_here(artifact.program)
+    if obstacle is not None and not recompile:
+        notice(f"{path}: {obstacle}: compiling its integers for this machine")
+    if obstacle is not None or recompile:
+        artifact = _recompiled(artifact, str(path))
+    return Model(artifact, threads)
+
+
+def _recompiled(artifact: Artifact, name: str) -> Artifact:
+    from ivit.pipeline import from_integers
+    from ivit.source import open_integers
+
+    source = open_integers(artifact, name)
+    return from_integers(source.module, source.ctx)
+
+
+def _calibration(calibration: object) -> NDArray[Any] | None:
+    if calibration is None:
+        return None
+    if isinstance(calibration, (str, os.PathLike)):
+        from passes.calibration.images import load_images
+
+        return load_images(Path(cast("str | os.PathLike[str]", calibration)))
+    return as_array(calibration)
+
+
+def _floats(values: Sequence[float] | float | None) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    return tuple(map(float, values)) if isinstance(values, Sequence) else (float(values),)

@@ -1,0 +1,59 @@
+"""The model in float32, run by NumPy from its torch level: what the integers are compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ivit.pipeline import apply_pass
+from ivit.progress import Report, silent
+from ivit.source import Source, open_source
+from ivit_dialect.torch.interpreter import run
+from passes.calibration.images import normalise
+from passes.registry import get_passes
+
+BATCH = 50
+
+
+class FloatModel:
+    """A torch-level module as a function of float32 images of any batch."""
+
+    def __init__(self, source: Source) -> None:
+        """Takes ``source`` over. ValueError where it is not at torch level or its batch is fixed."""
+        if source.level != "torch":
+            raise ValueError(f"{source.name}: holds integers already; the float model is needed")
+        for name in ("raise-torch", "generalize-batch"):
+            apply_pass(get_passes()[name]()(), source.module, source.ctx)
+        self._source = source
+
+    @classmethod
+    def open(cls, path: Path) -> FloatModel:
+        """The model of the .mlir file ``path``."""
+        return cls(open_source(path))
+
+    def __call__(
+        self,
+        images: NDArray[Any],
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        report: Report = silent,
+    ) -> NDArray[np.float32]:
+        """float32 [N, ...] of float32 [N, C, H, W], or of uint8 pixels [N, H, W, C], normalised here.
+
+        ``mean`` and ``std`` default to what the module says. ValueError for pixels without them.
+        """
+        mean, std = mean or self._source.floats("ivit.mean"), std or self._source.floats("ivit.std")
+        parts: list[NDArray[Any]] = []
+        for start in range(0, len(images), BATCH):
+            part = images[start : start + BATCH]
+            if part.dtype == np.uint8:
+                if mean is None or std is None:
+                    raise ValueError("the images are uint8 pixels, but the float model says no mean and std")
+                part = normalise(part, tuple(mean), tuple(std))
+            parts.extend(run(self._source.module, self._source.ctx.store, part))
+            report("FP32", min(start + BATCH, len(images)), len(images))
+        return np.concatenate(parts).astype(np.float32)

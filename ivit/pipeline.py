@@ -1,0 +1,130 @@
+"""The way from a source to an artifact: the named pipelines of ``passes`` and ``lowering``, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import DiagnosticException, VerifyException
+
+from ivit.interface import boundary_of
+from ivit.progress import Report, silent
+from ivit.source import Source
+from ivit_dialect.load import module_text
+from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.store import StoreContext, WeightStore
+from passes import lower_to_int as integers
+from passes.lower_to_int import LowerToIntOptions
+from passes.pipelines import FUSE
+from passes.registry import get_passes
+from runtime.artifact import Artifact
+from runtime.program import NativeProgram
+
+Dump: TypeAlias = Callable[[str, ModuleOp | str, WeightStore], None]
+"""Gets each level: its name, its module or text, and the weights that it names."""
+
+HOST = "cpu"
+
+
+def no_dump(name: str, level: ModuleOp | str, weights: WeightStore) -> None:
+    """Keeps nothing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is made into integers and code; ``ivit.compile`` says what each one means."""
+
+    calibration: NDArray[Any] | None = None
+    target: str = HOST
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    softmax: str = "exact"
+    gelu: str = "exact"
+    layernorm: str = "exact"
+
+
+def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
+    """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
+    if source.level == "torch":
+        dump("torch", source.module, source.ctx.store)
+        lower_to_int(source, options, report)
+    return from_integers(source.module, source.ctx, options.target, report, dump)
+
+
+def lower_to_int(source: Source, options: Options, report: Report) -> None:
+    """Torch level to integers, in place: the pipeline ``--lower-to-int``."""
+    choices = LowerToIntOptions(
+        softmax=options.softmax,
+        gelu=options.gelu,
+        layernorm=options.layernorm,
+        mean=options.mean or source.floats("ivit.mean"),
+        std=options.std or source.floats("ivit.std"),
+    )
+    for name in ("ivit.mean", "ivit.std"):  # they move to the function's boundary
+        source.module.attributes.pop(name, None)
+    with one_line_errors(source.name):
+        integers.lower_to_int(source.module, source.ctx, choices, options.calibration, report)
+
+
+def from_integers(
+    module: ModuleOp,
+    ctx: StoreContext,
+    target: str = HOST,
+    report: Report = silent,
+    dump: Dump = no_dump,
+) -> Artifact:
+    """An integer module compiled; ``module`` and ``ctx`` are changed on the way."""
+    from lowering.compile import compile_program
+    from lowering.targets import required_features, target_by_name
+
+    dump("ivit", module, ctx.store)
+    text, store = module_text(module), _used(module, ctx.store)
+    boundary = boundary_of(module)
+    for name in FUSE.passes:
+        report(name, 0, 0)
+        apply_pass(get_passes()[name]()(), module, ctx)
+    dump("fused", module, ctx.store)
+    report("native code", 0, 0)
+    machine = target_by_name("host" if target == HOST else target)
+    fused = ctx.store
+    with one_line_errors("lowering"):
+        program = compile_program(module, ctx, machine, lambda name, level: dump(name, level, fused))
+    features = (required_features(machine), program.features)
+    native = NativeProgram(
+        object_code=program.object_code,
+        entry=program.entry,
+        arena_bytes=program.arena_bytes,
+        weights=program.weights,
+        target=program.target,
+        triple=machine.triple,
+        cpu=program.cpu,
+        features=",".join(part for part in features if part),
+    )
+    return Artifact(boundary, native, text, store)
+
+
+def apply_pass(compiler_pass: ModulePass, module: ModuleOp, ctx: StoreContext) -> None:
+    """Run one pass and verify; ValueError, one line that names the pass, where it refuses."""
+    with one_line_errors(compiler_pass.name):
+        compiler_pass.apply(ctx, module)
+        module.verify()
+
+
+@contextmanager
+def one_line_errors(where: str) -> Generator[None]:
+    """xDSL's own exceptions as ValueError, one line that begins with ``where``."""
+    try:
+        yield
+    except (DiagnosticException, VerifyException) as error:
+        raise ValueError(f"{where}: {' '.join(str(error).split())}") from error
+
+
+def _used(module: ModuleOp, store: WeightStore) -> WeightStore:
+    """The part of ``store`` that ``module`` names."""
+    keys = dict.fromkeys(op.key.data for op in module.walk() if isinstance(op, ConstantOp))
+    return WeightStore({key: store[key] for key in keys})

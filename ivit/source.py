@@ -1,0 +1,95 @@
+"""What ``compile`` takes: a .mlir file, a module in memory, or a PyTorch model; and its level."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, cast
+
+from numpy.typing import NDArray
+from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, FloatAttr, ModuleOp
+
+from ivit_dialect.load import load_module, module_text, parse_module
+from ivit_dialect.store import StoreContext, WeightStore, store_path
+from runtime.artifact import Artifact
+
+Level: TypeAlias = Literal["torch", "ivit"]
+Weights: TypeAlias = Mapping[str, NDArray[Any]]
+
+
+@dataclass
+class Source:
+    """A module, the context with its weights, and where it came from."""
+
+    module: ModuleOp
+    ctx: StoreContext
+    name: str
+
+    @property
+    def level(self) -> Level:
+        """``torch`` or ``ivit``; ValueError for a module of another level."""
+        dialects = {op.name.partition(".")[0] for op in self.module.walk()}
+        if "torch" in dialects:
+            return "torch"
+        if "ivit" in dialects:
+            return "ivit"
+        found = ", ".join(sorted(dialects - {"builtin", "func"})) or "no ops"
+        raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}")
+
+    def floats(self, name: str) -> tuple[float, ...] | None:
+        """The module attribute ``name`` as numbers (``ivit.mean``, ``ivit.std``), or None."""
+        attribute = self.module.attributes.get(name)
+        if isinstance(attribute, DenseArrayBase):
+            return tuple(float(value) for value in attribute.get_values())
+        if isinstance(attribute, ArrayAttr):
+            values = cast("ArrayAttr[FloatAttr[Any]]", attribute)
+            return tuple(float(value.value.data) for value in values)
+        return None
+
+
+def open_source(source: object, weights: Weights | None = None) -> Source:
+    """``source`` as a module of its own, which passes may change.
+
+    A path to a .mlir file; a ModuleOp, whose weights are ``weights`` or in the file that its attribute
+    ``ivit.store`` names; or (nn.Module, example input [N, C, H, W]). FileNotFoundError, ValueError or
+    TypeError in one line for anything else.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        path = Path(cast("str | os.PathLike[str]", source))
+        ctx = StoreContext()
+        return Source(load_module(path, ctx), ctx, str(path))
+    if isinstance(source, ModuleOp):
+        return _open_module(source, weights)
+    if isinstance(source, tuple):
+        parts = cast("tuple[Any, ...]", source)
+        if len(parts) == 2:
+            return _open_torch(*parts)
+    raise TypeError(
+        "a model is a path to a .mlir file, an xDSL ModuleOp, or (nn.Module, example_input);"
+        f" got {type(cast(Any, source)).__name__}"
+    )
+
+
+def open_integers(artifact: Artifact, name: str = "the integer module") -> Source:
+    """The integer module inside an artifact; ValueError where its text or its tensors are not sound."""
+    ctx = StoreContext(store=WeightStore(dict(artifact.store)))
+    return Source(parse_module(artifact.module_text, name, ctx), ctx, name)
+
+
+def _open_module(module: ModuleOp, weights: Weights | None) -> Source:
+    ctx = StoreContext()
+    beside = store_path(module, Path())
+    if weights is not None:
+        ctx.store = WeightStore(dict(weights))
+    elif beside is not None:
+        ctx.store = WeightStore.open(beside)
+    return Source(parse_module(module_text(module), "module", ctx), ctx, "module")
+
+
+def _open_torch(model: Any, example: Any) -> Source:
+    from passes.import_model import import_module
+
+    ctx = StoreContext()
+    return Source(import_module(model, example, ctx), ctx, type(model).__name__)
