@@ -50,7 +50,7 @@ def _shiftmax_context(p: Primitives, scores: SSAValue, value: SSAValue, softmax:
 class _AttentionPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AttentionOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
         merged, output = tensor_types(op.query, op.output)
         batch, tokens, width = merged.get_shape()
         heads = op.heads.value.data

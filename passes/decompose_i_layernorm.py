@@ -24,7 +24,7 @@ from passes.primitives import Primitives, with_element
 class _ILayerNormPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ILayerNormOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
         x, output = tensor_types(op.input, op.output)
         channels = x.get_shape()[-1]
         doubled = p.muli(p.row_sum(op.input, i64), p.splat(2), i64)

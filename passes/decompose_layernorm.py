@@ -23,7 +23,7 @@ from passes.primitives import Primitives, with_element
 class _LayerNormPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: LayerNormOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
         x, output = tensor_types(op.input, op.output)
         channels = p.splat(x.get_shape()[-1])
         total = p.row_sum(op.input, i64)

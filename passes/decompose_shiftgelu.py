@@ -23,7 +23,7 @@ from passes.primitives import Primitives, with_element
 class _ShiftGeluPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ShiftGeluOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
 
         def shiftexp(value: SSAValue) -> SSAValue:
             exponential = ShiftExpOp(value, op.x0.value.data, op.n.value.data, with_element(value, i32))

@@ -22,7 +22,7 @@ from passes.primitives import Primitives, with_element
 class _ShiftmaxPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: ShiftmaxOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
         x0, n, bits = op.x0.value.data, op.n.value.data, op.bits.value.data
         below = p.subi(op.input, p.row_max(op.input, i32), i32)
         exponentials = p.emit(ShiftExpOp(below, x0, n, with_element(below, i32)))

@@ -25,7 +25,7 @@ LAST_INDEX = 255
 class _SoftmaxPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: SoftmaxOp, rewriter: PatternRewriter) -> None:
-        p = Primitives()
+        p = Primitives(op)
         below = p.subi(p.row_max(op.input, i32), op.input, i64)
         product = p.muli(below, p.splat(op.multiplier.value.data), i64)
         index = p.rounding_shift_right(product, p.splat(op.shift.value.data), i64)

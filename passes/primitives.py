@@ -32,12 +32,17 @@ def with_element(value: SSAValue, element: IntegerType) -> IntegerTensor:
 
 @dataclass
 class Primitives:
-    """Ops in the order of their making; every method appends one and gives back its result."""
+    """Ops in the order of their making; every method appends one and gives back its result.
 
+    All get the location of ``source``, the op that they replace.
+    """
+
+    source: Operation
     ops: list[Operation] = field(default_factory=list[Operation])
 
     def emit(self, op: Operation) -> SSAValue:
         """Append ``op``; its first result."""
+        op.location = self.source.location
         self.ops.append(op)
         return op.results[0]
 
