@@ -5,6 +5,7 @@
 - Location aliases may stand behind their uses, as MLIR prints them.
 - Hexadecimal floats in ``dense<…>`` are bits, as MLIR defines them (xDSL 0.74 reads them as numbers).
 - Torch ops that the mirror lacks are refused by name with what to do.
+- A string that is not closed is an error at once (xDSL 0.74 backtracks over it exponentially).
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ from xdsl.dialects.builtin import (
     UnknownLoc,
 )
 from xdsl.ir import Operation
-from xdsl.parser import Parser
+from xdsl.parser import Parser, ParserState
+from xdsl.utils.lexer import Input
+from xdsl.utils.mlir_lexer import MLIRLexer
 
 from ivit_dialect.torch import Torch
 
@@ -46,7 +49,21 @@ _MOST_DENSE_BYTES = 1 << 28
 _NEWLINE = re.compile("\n")
 
 
-class ModuleParser(Parser):
+class _LinearLexer(MLIRLexer):
+    """xDSL's lexer with a pattern of string literals that never goes back."""
+
+    _unescaped_characters_regex = re.compile(r'"(?:[^"\\\n\v\f]++|\\(?:["nt\\]|[0-9A-Fa-f]{2}))*+"')
+
+
+class _LinearParser(Parser):
+    """xDSL's parser over that lexer."""
+
+    def __init__(self, ctx: Context, text: str, name: str) -> None:
+        super().__init__(ctx, "", name)
+        self._parser_state = ParserState(_LinearLexer(Input(text, name)))
+
+
+class ModuleParser(_LinearParser):
     """Parses one module; ParseError, VerifyException or RecursionError on malformed text."""
 
     def __init__(self, ctx: Context, text: str, name: str) -> None:
@@ -58,7 +75,7 @@ class ModuleParser(Parser):
 
     def _define_alias(self, alias: str) -> None:
         key, _, definition = alias.partition(" = ")
-        parser = Parser(self.ctx, definition, self.lexer.input.name)
+        parser = _LinearParser(self.ctx, definition, self.lexer.input.name)
         parser.attribute_aliases = self.attribute_aliases
         location = parser.parse_optional_location()
         if location is not None:
