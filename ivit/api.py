@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from ivit.calibration import read_calibration
 from ivit.model import Model
 from ivit.progress import Report, silent
 from runtime import artifact as artifacts
 from runtime.artifact import Artifact
-from runtime.boundary import as_array
 from runtime.executable import check_threads
 from runtime.program import why_not_here
 
@@ -62,7 +62,7 @@ def compile(
         check_threads(threads)
     report("read", 0, 0)
     options = Options(
-        calibration=_calibration(calibration),
+        calibration=read_calibration(calibration),
         target=target,
         mean=_floats(mean),
         std=_floats(std),
@@ -100,16 +100,6 @@ def _recompiled(artifact: Artifact, name: str) -> Artifact:
 
     source = open_integers(artifact, name)
     return from_integers(source.module, source.ctx)
-
-
-def _calibration(calibration: object) -> NDArray[Any] | None:
-    if calibration is None:
-        return None
-    if isinstance(calibration, (str, os.PathLike)):
-        from passes.calibration.images import load_images
-
-        return load_images(Path(cast("str | os.PathLike[str]", calibration)))
-    return as_array(calibration)
 
 
 def _floats(values: Sequence[float] | float | None) -> tuple[float, ...] | None:

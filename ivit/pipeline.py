@@ -17,7 +17,7 @@ from ivit.progress import Report, silent
 from ivit.source import Source
 from ivit_dialect.load import module_text
 from ivit_dialect.ops.elementwise import ConstantOp
-from ivit_dialect.store import StoreContext, WeightStore
+from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore
 from passes import lower_to_int as integers
 from passes.lower_to_int import LowerToIntOptions
 from passes.pipelines import FUSE
@@ -82,9 +82,9 @@ def from_integers(
     from lowering.compile import compile_program
     from lowering.targets import required_features, target_by_name
 
-    dump("ivit", module, ctx.store)
-    text, store = module_text(module), _used(module, ctx.store)
-    boundary = boundary_of(module)
+    module.attributes.pop(STORE_ATTRIBUTE, None)
+    boundary, text, store = boundary_of(module), module_text(module), _used(module, ctx.store)
+    dump("ivit", module, store)
     for name in FUSE.passes:
         report(name, 0, 0)
         apply_pass(get_passes()[name]()(), module, ctx)

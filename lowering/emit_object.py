@@ -105,6 +105,17 @@ def _optimize(module: binding.ModuleRef, machine: binding.TargetMachine, level: 
     builder.getModulePassManager().run(module, builder)
 
 
+def compile_to_assembly(text: str, spec: MachineSpec, *, opt_level: int = 3) -> str:
+    """Assembly text for `spec`, for targets that have no object code of their own, such as PTX.
+
+    Raises as `compile_llvm_ir` does.
+    """
+    module = parse_llvm(text)
+    machine = spec.machine(opt_level)
+    _optimize(module, machine, opt_level)
+    return machine.emit_assembly(module)
+
+
 def compile_llvm_ir(text: str, spec: MachineSpec, *, opt_level: int = 3) -> ObjectCode:
     """Compiles LLVM IR text for `spec`.
 

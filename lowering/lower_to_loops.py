@@ -7,7 +7,7 @@ stands between launches that depend on each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from xdsl.context import Context
@@ -59,30 +59,25 @@ def overlap(a: Interval, b: Interval) -> bool:
     return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]
 
 
-@dataclass
-class Pending:
-    """What launches since the last barrier read and wrote."""
-
-    reads: list[Interval] = field(default_factory=list[Interval])
-    writes: list[Interval] = field(default_factory=list[Interval])
-
-    def blocks(self, launch: plan.LaunchOp) -> bool:
-        """Whether ``launch`` must wait for them."""
+def independent_groups(launches: Sequence[plan.LaunchOp]) -> list[list[plan.LaunchOp]]:
+    """Consecutive launches that may run side by side: none touches what another of its group writes."""
+    groups: list[list[plan.LaunchOp]] = []
+    read: list[Interval] = []
+    written: list[Interval] = []
+    for launch in launches:
         ins, outs = _intervals(launch.ins), _intervals(launch.outs)
-        read_or_written = [*self.reads, *self.writes]
-        return any(overlap(a, b) for a in ins for b in self.writes) or any(
-            overlap(a, b) for a in outs for b in read_or_written
-        )
+        waits = _meet(ins, written) or _meet(outs, written) or _meet(outs, read)
+        if waits or not groups:
+            groups.append([])
+            read, written = [], []
+        groups[-1].append(launch)
+        read += ins
+        written += outs
+    return groups
 
-    def add(self, launch: plan.LaunchOp) -> None:
-        """Let ``launch`` run beside them."""
-        self.reads += _intervals(launch.ins)
-        self.writes += _intervals(launch.outs)
 
-    def clear(self) -> None:
-        """All threads have finished them."""
-        self.reads.clear()
-        self.writes.clear()
+def _meet(some: Sequence[Interval], others: Sequence[Interval]) -> bool:
+    return any(overlap(a, b) for a in some for b in others)
 
 
 def _intervals(values: Sequence[SSAValue]) -> list[Interval]:
@@ -184,20 +179,13 @@ class EntryBuilder(LoopBuilder):
         return view
 
     def _launches(self, launches: Sequence[plan.LaunchOp]) -> None:
-        pending = Pending()
-        for launch in launches:
-            if pending.blocks(launch):
-                self._wait()
-                pending.clear()
-            pending.add(launch)
-            memrefs = [self._values[value] for value in (*launch.ins, *launch.outs)]
-            scalars = [self.constant(value, i64) for _, value in sorted(launch.scalar_values().items())]
-            arguments = [*memrefs, *scalars, self._thread, self._threads]
-            self.insert(func.CallOp(self._kernels.symbol(launch), arguments, []))
-        self._wait()
-
-    def _wait(self) -> None:
-        self.insert(func.CallOp(BARRIER, [self._barrier, self._threads], []))
+        for group in independent_groups(launches):
+            for launch in group:
+                memrefs = [self._values[value] for value in (*launch.ins, *launch.outs)]
+                scalars = [self.constant(value, i64) for _, value in sorted(launch.scalar_values().items())]
+                arguments = [*memrefs, *scalars, self._thread, self._threads]
+                self.insert(func.CallOp(self._kernels.symbol(launch), arguments, []))
+            self.insert(func.CallOp(BARRIER, [self._barrier, self._threads], []))
 
 
 def build_entry(program: plan.ProgramOp, kernels: Kernels) -> func.FuncOp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib import import_module as import_python_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from passes.importers.source import Source
 
-Progress = Callable[[str], None]
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called with a stage and how many stages are done and to do."""
 
 # Their modules import torch, so they are loaded once it is known to be there.
 LOADERS = {
@@ -32,7 +33,7 @@ LOADERS = {
 def import_model(
     source: str,
     output: Path,
-    progress: Progress = lambda _stage: None,
+    progress: Progress | None = None,
     input_shape: Sequence[int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -41,8 +42,8 @@ def import_model(
 
     ``source`` is ``py:package.module:factory``, ``hf:PATH_OR_NAME`` or ``timm:NAME``. ``input_shape`` is
     [C, H, W] where the source does not say or another size is wanted; ``mean`` and ``std`` (per channel, of
-    pixels in [0, 1]) override what the source knows. ``progress`` is told each stage as it begins. The
-    weights go to ``output`` with the suffix ``.safetensors``, which is returned.
+    pixels in [0, 1]) override what the source knows. The weights go to ``output`` with the suffix
+    ``.safetensors``, which is returned.
 
     Raises ValueError for a source that cannot be read or exported, or that has an op that is not supported,
     and ImportError where a package for it is missing; nothing is written then.
@@ -54,13 +55,15 @@ def import_model(
         )
     require("torch")
     require("torch_mlir")
-    progress(f"loading {source}")
+    tell = progress or (lambda _stage, _done, _total: None)
+    tell(f"load {source}", 0, 3)
     loaded: Source = import_python_module(LOADERS[kind]).load(name, input_shape)
-    progress("exporting to torch-mlir")
+    tell("export to torch-mlir", 1, 3)
     ctx = StoreContext()
     module = _export(loaded.with_normalisation(mean, std), source, ctx)
-    progress(f"writing {output}")
+    tell(f"write {output}", 2, 3)
     save_module(module, ctx.store, output)
+    tell(f"wrote {output}", 3, 3)
     return output.with_suffix(".safetensors")
 
 

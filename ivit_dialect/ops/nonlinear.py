@@ -157,7 +157,7 @@ class NewtonSqrtOp(IRDLOperation):
 
 @irdl_op_definition
 class RsqrtOp(IRDLOperation):
-    """``1 / sqrt(x) ~ mantissa * 2^-exponent`` of ``1 <= x < 2^62``; mantissa in (2^30, 2^31].
+    """``1 / sqrt(x) ~ mantissa * 2^-exponent`` of ``1 <= x < 2^62``; mantissa in [2^30, 2^31].
 
     ``h`` is the largest integer with ``x << 2h < 2^62``; ``s = isqrt(x << 2h)`` in [2^30, 2^31);
     ``mantissa = floor(2^61 / s)``; ``exponent = 61 - h``.

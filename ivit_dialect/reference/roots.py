@@ -36,7 +36,7 @@ def newton_sqrt(x: IntegerArray) -> Int64Array:
 
 
 def rsqrt(x: IntegerArray) -> tuple[Int64Array, Int64Array]:
-    """``1 / sqrt(x) ~ mantissa * 2^-exponent``; mantissa in (2^30, 2^31], exponent in [31, 61].
+    """``1 / sqrt(x) ~ mantissa * 2^-exponent``; mantissa in [2^30, 2^31], exponent in [31, 61].
 
     ``h`` is the largest integer with ``x << 2h < 2^62``; ``mantissa = floor(2^61 / isqrt(x << 2h))``;
     ``exponent = 61 - h``. The relative error is below 2^-30.

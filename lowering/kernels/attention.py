@@ -23,7 +23,7 @@ from lowering.kernels.elements import (
     store,
     store_saturated,
 )
-from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels
+from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
 from lowering.targets import Target
 
 MOST_CHANNELS = 1 << 15
@@ -79,25 +79,21 @@ class Attention:
 
     def build(self) -> None:
         """This thread's tiles, head by head."""
-        b = self._b
         tiles = align(self._tokens, self._rows) // self._rows
-        first, last = b.my_share(self._heads * tiles)
-        end = b.div_unsigned(b.add(last, tiles - 1), tiles)
-        with b.loop(b.div_unsigned(first, tiles), end) as head:
-            before = b.mul(head.index, tiles)
-            column = b.mul(head.index, self._channels)
-            self._keys.pack_columns(self._key, 0, column)
-            if self._bias is not None:
-                self._keys.offset_bias(self._bias)
-            self._values.pack_rows(self._value, 0, column)
-            lower = b.sub(b.max(first, before), before)
-            upper = b.sub(b.min(last, b.add(before, tiles)), before)
-            with b.loop(lower, upper) as tile:
-                self._tile(b.mul(tile.index, self._rows), column)
+        each_tile(self._b, self._heads, tiles, self._pack, self._tile)
 
-    def _tile(self, row: Value, column: Value) -> None:
-        """Queries [row, row + rows), fewer at the end: products are of whole tiles, the rest is not."""
+    def _pack(self, head: Value) -> None:
+        """Keys and values of a head into panels."""
+        column = self._b.mul(head, self._channels)
+        self._keys.pack_columns(self._key, 0, column)
+        if self._bias is not None:
+            self._keys.offset_bias(self._bias)
+        self._values.pack_rows(self._value, 0, column)
+
+    def _tile(self, head: Value, tile: Value) -> None:
+        """A tile of queries, short at the end: products are of whole tiles, the rest is not."""
         b = self._b
+        row, column = b.mul(tile, self._rows), b.mul(head, self._channels)
         count = b.min(self._rows, b.sub(self._tokens, row))
         with b.loop(0, count) as line:
             self._load_query(b.add(row, line.index), column, line.index)

@@ -1,4 +1,4 @@
-"""The two softmaxes of fused attention: from a row of scores in scratch to a row of the context's left operand.
+"""The two softmaxes of fused attention: a row of scores in scratch becomes a row of codes or probabilities.
 
 A row is a whole number of registers' lanes in scratch; what lies past its last score is masked by constants.
 """

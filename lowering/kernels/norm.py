@@ -76,7 +76,7 @@ class _Rows:
 def build_layernorm(b: KernelBuilder) -> None:
     """Sum and sum of squares, then ``(C*x - s) * f`` shifted to Q20 and its affine.
 
-    ``f`` may be 2^31, one more than i32 holds; ``-f`` fits, so the product is taken of ``s - C*x`` and ``-f``.
+    ``f`` may be 2^31, one more than i32 holds; ``-f`` fits: the product is of ``s - C*x`` and ``-f``.
     """
     rows = _Rows(b)
     first, last = b.my_share(rows.count)

@@ -6,7 +6,7 @@ instruction takes them. The left operand lies in rows of such groups, one i32 ea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lowering.arena import align
@@ -41,6 +41,25 @@ def interleaved(b: LoopBuilder, rows: Sequence[Value]) -> Value:
     even, odd = interleaved(b, rows[0::2]), interleaved(b, rows[1::2])
     count = lanes(even)
     return b.shuffle(even, odd, [i // 2 + count * (i % 2) for i in range(2 * count)])
+
+
+def each_tile(
+    b: KernelBuilder,
+    heads: int,
+    tiles: int,
+    begin_head: Callable[[Value], None],
+    tile_body: Callable[[Value, Value], None],
+) -> None:
+    """This thread's share of ``heads`` x ``tiles``: ``begin_head(head)``, then ``tile_body(head, tile)``."""
+    first, last = b.my_share(heads * tiles)
+    end = b.div_unsigned(b.add(last, tiles - 1), tiles)
+    with b.loop(b.div_unsigned(first, tiles), end) as head:
+        before = b.mul(head.index, tiles)
+        begin_head(head.index)
+        lower = b.sub(b.max(first, before), before)
+        upper = b.sub(b.min(last, b.add(before, tiles)), before)
+        with b.loop(lower, upper) as tile:
+            tile_body(head.index, tile.index)
 
 
 @dataclass(frozen=True)
@@ -78,7 +97,7 @@ class Panels:
             fill_zero(b, self._packed, self._lanes * instruction.depth)
 
     def pack_columns(self, source: Value, row: Operand, column: Operand) -> None:
-        """From a matrix whose rows are this one's columns: ``outer`` rows of ``inner`` bytes of ``source``."""
+        """From a matrix whose rows are this one's columns: ``outer`` rows of ``inner`` bytes."""
         b, depth = self._b, self._dot.depth
         width = shape(source)[1]
         # Groups that do not straddle rows are copied as one element each.

@@ -12,16 +12,37 @@ from lowering.kernels.base import KernelFamily, PlanFunction
 @cache
 def families() -> dict[str, KernelFamily]:
     """Every kernel family by name; a new family adds its line here."""
-    from lowering.kernels import attention, gemm, lookup, norm, requant, tokens
+    from lowering.kernels import (
+        attention,
+        broadcast,
+        gelu,
+        gemm,
+        heads,
+        lookup,
+        matmul,
+        norm,
+        primitives,
+        reduce,
+        requant,
+        softmax,
+        tokens,
+    )
 
     listed = (
         gemm.LINEAR,
         tokens.COPY,
         tokens.PATCHIFY,
-        *requant.FAMILIES,
-        *lookup.FAMILIES,
-        *norm.FAMILIES,
         *attention.FAMILIES,
+        *broadcast.FAMILIES,
+        *gelu.FAMILIES,
+        *heads.FAMILIES,
+        *lookup.FAMILIES,
+        *matmul.FAMILIES,
+        *norm.FAMILIES,
+        *primitives.FAMILIES,
+        *reduce.FAMILIES,
+        *requant.FAMILIES,
+        *softmax.FAMILIES,
     )
     return {family.name: family for family in listed}
 

@@ -84,7 +84,7 @@ def build_requant(b: KernelBuilder) -> None:
 
 
 def build_requant_channels(b: KernelBuilder) -> None:
-    """A multiplier per channel (or one for all, in memory): rows are split among the threads."""
+    """A multiplier per channel: rows are split among the threads."""
     source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
     multipliers = b.inputs[1]
     unsigned = unsigned_inputs(b)[0]
@@ -92,15 +92,12 @@ def build_requant_channels(b: KernelBuilder) -> None:
     step = loop_step(b, channels)
     scaled = prepared_requant(b, (step, 0))
     zero_points = _zero_points(b, (step, 0), scaled)
-    shared = shape(multipliers) == (1,)
-    factors = {n: splat(b, b.load(multipliers, 0), n) for n in (step, 0)} if shared else {}
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
 
         def body(i: Operand, lanes: int) -> None:
             x = load_wide(b, source, [row.index, i], lanes, 32, unsigned=unsigned)
-            factor = factors[lanes] if shared else load(b, multipliers, [i], lanes)
-            y = b.add(scaled(x, factor), zero_points[lanes])
+            y = b.add(scaled(x, load(b, multipliers, [i], lanes)), zero_points[lanes])
             store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
 
         each_lane(b, channels, step, body)

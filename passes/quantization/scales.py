@@ -14,6 +14,8 @@ OUTPUT_STEPS = 1 << 20
 """Steps of int32 results over the observed magnitude."""
 GELU_LOWER_CLIP = -3.6
 """GELU is within 0.0006 of 0 from here down, so the 8-bit input need not resolve it."""
+NEGLIGIBLE = 1e-12
+"""Magnitudes below count as 0: a step for them would only overflow the multipliers of what follows."""
 MOST_X0 = 1 << 16
 """ShiftExp's unit in bits that leave the row sums room; inputs that need more are all but equal."""
 
@@ -54,13 +56,13 @@ class Scale:
 
 def symmetric(range_: Range, bits: int, headroom: float = 1.0) -> Scale:
     """``max|x| * headroom`` at ``2^(bits-1) - 1``; a range of zeros counts as [-1, 1]."""
-    return Scale((range_.magnitude or 1.0) * headroom / ((1 << (bits - 1)) - 1))
+    return Scale(_magnitude(range_) * headroom / ((1 << (bits - 1)) - 1))
 
 
 def asymmetric(range_: Range, bits: int = 8) -> Scale:
     """The range, widened to hold 0, over all ``2^bits`` codes; the zero point is one of them."""
     low, high = min(range_.low, 0.0), max(range_.high, 0.0)
-    if low == high:
+    if high - low < NEGLIGIBLE:
         return symmetric(range_, bits)
     step = (high - low) / ((1 << bits) - 1)
     lowest = -(1 << (bits - 1))
@@ -74,7 +76,7 @@ def stream(range_: Range) -> Scale:
 
 def output(range_: Range) -> Scale:
     """int32 results: 2^20 steps over the observed magnitude, 2^11 times that before anything clamps."""
-    return Scale((range_.magnitude or 1.0) / OUTPUT_STEPS)
+    return Scale(_magnitude(range_) / OUTPUT_STEPS)
 
 
 def gelu_input(range_: Range, bits: int = 8) -> Scale:
@@ -92,3 +94,7 @@ def reciprocal(range_: Range, bits: int = 8) -> tuple[Scale, int]:
     plain = symmetric(range_, bits)
     x0 = min(math.floor(1.0 / plain.step * (1 + 1e-12)), MOST_X0)
     return (Scale(1.0 / x0), x0) if x0 >= 1 else (plain, 1)
+
+
+def _magnitude(range_: Range) -> float:
+    return range_.magnitude if range_.magnitude >= NEGLIGIBLE else 1.0

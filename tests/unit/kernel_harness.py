@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Mapping, Sequence
 from functools import cache
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,6 +23,7 @@ from lowering.kernels.base import KernelSpec, Launch, Packed, Viewed, build_func
 from lowering.kernels.registry import families, plans
 from lowering.packing import PACKINGS
 from lowering.pipelines import LOOPS_TO_LLVM
+from lowering.plan import byte_size
 from lowering.registry import get_dialects, get_passes
 from lowering.targets import Target, host_targets, target_by_name
 from runtime.jit import LoadedObject
@@ -170,7 +170,7 @@ def call(
 ) -> list[NDArray[np.uint8]]:
     """Run every thread's share, one after the other; the outputs' bytes. Guards must be intact."""
     memories = [_placed(array) for array in inputs]
-    outputs = [prod(m.get_shape()) * m.element_type.width.data // 8 for m in spec.memrefs[spec.inputs :]]
+    outputs = [byte_size(kind) for kind in spec.memrefs[spec.inputs :]]
     guarded = [_aligned(count + GUARD) for count in outputs]
     for memory in guarded:
         memory[:] = 0xA5
@@ -197,3 +197,26 @@ def run_op(op: Operation, operands: Operands, target: str, threads: int = 1) -> 
         np.frombuffer(bytes(memory), dtype).reshape(shape)
         for memory, (shape, dtype) in zip(raw, results, strict=True)
     ]
+
+
+def integers(rng: np.random.Generator, shape: Sequence[int], dtype: Any, *, spread: bool = True) -> Array:
+    """Random integers over the whole range of ``dtype``, its extremes and small values among them.
+
+    ``spread`` mixes magnitudes: each value keeps a random number of its bits.
+    """
+    info = np.iinfo(dtype)
+    values = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    if spread:
+        values = values >> rng.integers(0, info.bits - 1, shape).astype(dtype)
+    extremes = np.array([info.min, info.max, 0, 1, -1 if info.min else 2], dtype)
+    where = rng.random(shape) < 0.2
+    return np.where(where, rng.choice(extremes, shape), values).astype(dtype)
+
+
+def check(op: Operation, operands: Operands, target: str, threads: int, *expected: Array) -> None:
+    """The kernel's results equal ``expected``, bit for bit."""
+    for got, want in zip(run_op(op, operands, target, threads), expected, strict=True):
+        assert got.dtype == want.dtype
+        assert got.shape == want.shape
+        differs = np.argwhere(got != want)
+        assert not len(differs), f"{len(differs)} differ, the first at {differs[0]}"

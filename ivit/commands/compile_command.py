@@ -1,0 +1,93 @@
+"""``ivit compile``: a .mlir file becomes an .ivit file."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from ivit.commands.base import Command, add_normalisation
+from ivit.console import progress, stdout
+
+FAMILIES = ("exact", "ivit")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.mlir", help="at torch or ivit level")
+    parser.add_argument("-o", "--output", type=Path, metavar="MODEL.ivit", help="default: beside the model")
+    parser.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="IMAGES.npz",
+        help="images that set the ranges of activations: array 'images', uint8 NHWC or float32 NCHW"
+        " (default: recorded ranges, else generated images)",
+    )
+    add_normalisation(parser)
+    for kind, what in (("softmax", "Shiftmax"), ("gelu", "ShiftGELU"), ("layernorm", "I-LayerNorm")):
+        text = f"exact, or ivit: the paper's {what} (default: exact)"
+        parser.add_argument(f"--{kind}", choices=FAMILIES, default="exact", help=text)
+    parser.add_argument(
+        "--target", default="cpu", help="cpu: this machine (default), or a name that --target help lists"
+    )
+    parser.add_argument(
+        "--dump-stages", type=Path, metavar="DIR", help="write each level of the IR to a numbered file"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    if options.target == "help":
+        _print_targets()
+        return
+    from ivit.calibration import read_calibration
+    from ivit.pipeline import Options, no_dump, to_artifact
+    from ivit.source import open_source
+    from ivit.stages import StageWriter
+    from runtime.artifact import save
+
+    started = time.perf_counter()
+    output: Path = options.output or options.model.with_suffix(".ivit")
+    with progress("compile") as report:
+        report("read", 0, 0)
+        source = open_source(options.model)
+        choices = Options(
+            calibration=read_calibration(options.calibration),
+            target=options.target,
+            mean=options.mean,
+            std=options.std,
+            softmax=options.softmax,
+            gelu=options.gelu,
+            layernorm=options.layernorm,
+        )
+        dump = StageWriter(options.dump_stages) if options.dump_stages else no_dump
+        artifact = to_artifact(source, choices, report, dump)
+        report("write", 0, 0)
+        save(artifact, output)
+    seconds = time.perf_counter() - started
+    size = output.stat().st_size / 1e6
+    line = f"wrote {output}: {size:.1f} MB for {artifact.program.target}, in {seconds:.1f} s"
+    stdout.print(line, markup=False, soft_wrap=True)
+    if options.dump_stages:
+        stdout.print(f"the levels of the IR are in {options.dump_stages}", markup=False, soft_wrap=True)
+
+
+def _print_targets() -> None:
+    from lowering.targets import TARGETS, host_targets
+
+    here = {target.name for target in host_targets()}
+    for name in TARGETS:
+        stdout.print(f"{name}{'  (runs here)' if name in here else ''}", markup=False)
+
+
+COMMAND = Command(
+    help="a .mlir file becomes an .ivit file",
+    description="Make a model into integers and native code: one file that ivit run and ivit.load take.",
+    examples="""\
+examples:
+  ivit compile deit.mlir --calibration images.npz -o deit.ivit
+  ivit compile deit.mlir --softmax ivit --gelu ivit --layernorm ivit
+  ivit compile deit.mlir --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225   # takes uint8 pixels too
+  ivit compile deit.mlir --dump-stages stages/
+""",
+    add_arguments=add_arguments,
+    run=run,
+)

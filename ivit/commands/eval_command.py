@@ -1,0 +1,130 @@
+"""``ivit eval``: a compiled model against labels, and against its float source."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from ivit.commands.base import Command, add_threads, existing
+from ivit.console import progress, stdout
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL.ivit")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DATA.npz", help="array 'images', and 'labels' for accuracy"
+    )
+    parser.add_argument(
+        "--reference", type=Path, metavar="MODEL.mlir", help="the torch-level source, to compare with FP32"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    add_threads(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    from ivit.api import load
+    from ivit.commands.run_command import run_batches
+    from ivit.images import for_model, read_images
+
+    if options.reference is not None:
+        existing(options.reference)
+    model = load(options.model, options.threads)
+    data = for_model(read_images([options.data]), model.boundary)
+    if len(data) == 0:
+        raise ValueError(f"{options.data}: holds no images")
+    started = time.perf_counter()
+    with progress("integers") as report:
+        outputs = model.boundary.to_floats(run_batches(model, data.images, report))
+    figures: dict[str, Any] = {
+        "images": len(data),
+        "ms_per_image": 1000 * (time.perf_counter() - started) / len(data),
+    }
+    reference = None
+    if options.reference is not None:
+        from ivit.baseline import FloatModel
+
+        with progress("eval") as report:
+            reference = FloatModel.open(options.reference)(
+                data.images, model.boundary.mean or None, model.boundary.std or None, report
+            )
+    figures |= compare(outputs, data.labels, reference)
+    if options.json:
+        print(json.dumps(figures))
+    else:
+        _show(options.model.name, figures)
+
+
+def compare(
+    outputs: NDArray[Any], labels: NDArray[np.int64] | None, reference: NDArray[Any] | None
+) -> dict[str, float]:
+    """The figures that ``labels`` and ``reference`` allow; ValueError where they do not fit ``outputs``."""
+    from ivit.metrics import agreement, cosines, sqnr_db, top_k
+
+    classes = outputs.shape[1] if outputs.ndim == 2 else 0
+    figures: dict[str, float] = {}
+    if labels is not None:
+        if not classes or labels.min() < 0 or labels.max() >= classes:
+            raise ValueError(
+                f"labels lie in [{labels.min()}, {labels.max()}], but the model returns {list(outputs.shape[1:])}"
+            )
+        figures |= {"int_top1": top_k(outputs, labels, 1), "int_top5": top_k(outputs, labels, 5)}
+    if reference is not None:
+        if reference.shape != outputs.shape:
+            raise ValueError(
+                f"the reference returns {list(reference.shape[1:])}, the model {list(outputs.shape[1:])}:"
+                " they are not the same model"
+            )
+        if labels is not None:
+            figures |= {"fp32_top1": top_k(reference, labels, 1), "fp32_top5": top_k(reference, labels, 5)}
+        if classes:
+            figures["agreement"] = agreement(outputs, reference)
+        cosine = cosines(reference, outputs)
+        figures |= {
+            "sqnr_db": sqnr_db(reference, outputs),
+            "cosine": float(cosine.mean()),
+            "worst_cosine": float(cosine.min()),
+        }
+    return figures
+
+
+LABELS = {
+    "images": ("images", "{:d}"),
+    "ms_per_image": ("time per image", "{:.2f} ms"),
+    "int_top1": ("top-1, integers", "{:.2f} %"),
+    "int_top5": ("top-5, integers", "{:.2f} %"),
+    "fp32_top1": ("top-1, FP32", "{:.2f} %"),
+    "fp32_top5": ("top-5, FP32", "{:.2f} %"),
+    "agreement": ("same top-1 as FP32", "{:.2f} %"),
+    "sqnr_db": ("SQNR to FP32", "{:.1f} dB"),
+    "cosine": ("cosine to FP32, mean", "{:.5f}"),
+    "worst_cosine": ("cosine to FP32, worst", "{:.5f}"),
+}
+
+
+def _show(title: str, figures: dict[str, Any]) -> None:
+    table = Table(title=title, show_header=False)
+    for key, (label, form) in LABELS.items():
+        if key in figures:
+            table.add_row(label, form.format(figures[key]))
+    stdout.print(table)
+
+
+COMMAND = Command(
+    help="accuracy of a compiled model, and its distance to FP32",
+    description="Top-1 and top-5 where the data has labels; agreement, SQNR and cosine to FP32 where the\n"
+    "torch-level source is given (it runs in NumPy, without PyTorch).",
+    examples="""\
+examples:
+  ivit eval deit.ivit --data val.npz
+  ivit eval deit.ivit --data val.npz --reference deit.mlir --json
+""",
+    add_arguments=add_arguments,
+    run=run,
+)

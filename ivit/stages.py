@@ -1,0 +1,36 @@
+"""``--dump-stages``: each level of the IR in a numbered file, from which ``ivit-opt`` goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+
+from ivit_dialect.load import save_module
+from ivit_dialect.store import WeightStore
+
+SUFFIXES = {"asm": ".s"}
+
+
+class StageWriter:
+    """Writes ``00-torch.mlir``, ``01-ivit.mlir``, … to a folder; weights go beside the text that names them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def __call__(self, name: str, level: ModuleOp | str, weights: WeightStore) -> None:
+        """Write one level: a module with ``weights``, or text that is not to be read with weights."""
+        path = self._folder / f"{self._count:02d}-{name}{SUFFIXES.get(name, '.mlir')}"
+        self._count += 1
+        if isinstance(level, ModuleOp):
+            save_module(level, weights, path)
+            return
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        try:
+            temporary.write_text(level, encoding="utf-8")
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,116 @@
+"""Kernel of ``ivit.matmul`` outside fused attention: a head's right operand in panels, tiles of rows."""
+
+from __future__ import annotations
+
+from ivit_dialect.ops.linear import MatmulOp
+from lowering.arena import align
+from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
+from lowering.kernels.build import Operand, Value, element_width, shape
+from lowering.kernels.elements import (
+    activation,
+    config_number,
+    each_lane,
+    load,
+    loop_step,
+    rows_of,
+    store,
+    unsigned_inputs,
+)
+from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
+from lowering.targets import Target
+
+SCRATCH_BYTES = 1 << 17
+"""What a packed part of the right operand may take of the stack."""
+
+
+def plan_matmul(op: MatmulOp, target: Target) -> Launch:
+    """How the right operand lies is config."""
+    config = {"transposed": int(op.transpose_b is not None)}
+    return Launch("matmul", (activation(op.lhs), activation(op.rhs)), config)
+
+
+class _Block:
+    """Some columns of the right operand: ``size`` of them, packed head by head."""
+
+    def __init__(self, b: KernelBuilder, size: int) -> None:
+        self._b = b
+        self._heads, self._count, self._inner = shape(b.inputs[0])
+        self._outer = shape(b.outputs[0])[2]
+        self._lhs, self._rhs, self._target = (rows_of(b, x) for x in (*b.inputs, b.outputs[0]))
+        self._rows = min(b.target.tile_rows, self._count)
+        wide = element_width(self._lhs) == 16
+        instruction = b.target.pair_dot if wide else b.target.weight_dot
+        self._unsigned = unsigned_inputs(b)[0]
+        self._offsets = instruction.depth == 4 and not self._unsigned
+        self._left = Groups.allocate(b, self._rows, self._inner, instruction)
+        self._right = Panels(b, self._inner, size, instruction)
+        self._bias = b.alloca([self._right.padded], 32) if self._offsets else None
+        self._products = b.alloca([self._rows, self._right.padded + ROW_PADDING], 32)
+
+    def build(self, column: Value) -> None:
+        """Columns from ``column`` on; heads x tiles of rows are split among the threads."""
+        tiles = align(self._count, self._rows) // self._rows
+        each_tile(
+            self._b,
+            self._heads,
+            tiles,
+            lambda head: self._pack(head, column),
+            lambda head, tile: self._tile(head, tile, column),
+        )
+
+    def _pack(self, head: Value, column: Value) -> None:
+        b = self._b
+        if config_number(b, "transposed"):
+            self._right.pack_columns(self._rhs, b.add(b.mul(head, self._outer), column), 0)
+        else:
+            self._right.pack_rows(self._rhs, b.mul(head, self._inner), column)
+        if self._bias is not None:
+            self._right.offset_bias(self._bias)
+
+    def _tile(self, head: Value, tile: Value, column: Value) -> None:
+        b = self._b
+        first = b.mul(tile, self._rows)
+        count = b.min(self._rows, b.sub(self._count, first))
+        row = b.add(b.mul(head, self._count), first)
+        with b.loop(0, count) as line:
+            self._load(b.add(row, line.index), line.index)
+        self._right.product(self._left, self._rows, self._products, self._bias)
+        with b.loop(0, count) as line:
+            self._store(line.index, b.add(row, line.index), column)
+
+    def _load(self, row: Value, line: Value) -> None:
+        b, target = self._b, self._left.elements
+
+        def body(i: Operand, lanes: int) -> None:
+            x = load(b, self._lhs, [row, i], lanes)
+            x = b.xor(x, -BYTE_OFFSET) if self._offsets else x
+            extend = b.zero_extend if self._unsigned else b.sign_extend
+            store(b, extend(x, element_width(target)), target, [line, i])
+
+        each_lane(b, self._inner, loop_step(b, self._inner, 16), body)
+
+    def _store(self, line: Value, row: Value, column: Value) -> None:
+        b, size = self._b, self._right.outer
+
+        def body(i: Operand, lanes: int) -> None:
+            store(b, load(b, self._products, [line, i], lanes), self._target, [row, b.add(column, i)])
+
+        each_lane(b, size, loop_step(b, size, 32), body)
+
+
+def build_matmul(b: KernelBuilder) -> None:
+    """Blocks of columns that fit the scratch, then the rest."""
+    inner, outer = shape(b.inputs[0])[2], shape(b.outputs[0])[2]
+    columns = b.target.tile_columns
+    size = min(outer, max(SCRATCH_BYTES // inner // columns, 1) * columns)
+    whole, rest = divmod(outer, size)
+    blocks = _Block(b, size)
+    last = _Block(b, rest) if rest else None
+    with b.loop(0, whole) as block:
+        blocks.build(b.mul(block.index, size))
+    if last is not None:
+        last.build(b.index(whole * size))
+
+
+MATMUL = KernelFamily("matmul", build_matmul, {MatmulOp: plan_matmul})
+FAMILIES = (MATMUL,)

@@ -1,0 +1,246 @@
+"""raise-torch: both of torch-mlir's forms become one, with the same weights and the same function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from torch import nn
+from torch_exports import (
+    FORMS,
+    Form,
+    export,
+    images,
+    literals,
+    op_names,
+    outputs,
+    parse,
+    plain_text,
+    spelling,
+)
+from torch_models import PLAIN, plain
+
+from passes.raise_torch import RaiseTorchPass
+
+CANONICAL = {
+    "add.Tensor",
+    "cat",
+    "convolution",
+    "div.Scalar",
+    "gelu",
+    "layer_norm",
+    "linear",
+    "mean.dim",
+    "mul.Tensor",
+    "permute",
+    "scaled_dot_product_attention",
+    "select.int",
+    "slice.Tensor",
+    "view",
+}
+DYNAMIC = {"broadcast_to", "size.int"}
+CONFIG = {
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+}
+
+
+class Logits(nn.Module):
+    """A transformers model with one tensor as its output."""
+
+    def __init__(self, model: nn.Module, output: str) -> None:
+        super().__init__()
+        self.model, self.output = model, output
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x)[self.output]
+
+
+def hugging_face(name: str, attention: str) -> nn.Module:
+    torch.default_generator.manual_seed(0)
+    config = {**CONFIG, "attn_implementation": attention, "num_labels": 3}
+    if name == "vit":
+        vit = transformers.ViTConfig(**config, intermediate_size=32)
+        return Logits(transformers.ViTForImageClassification(vit), "logits")
+    if name == "deit":
+        deit = transformers.DeiTConfig(**config, intermediate_size=32)
+        return Logits(transformers.DeiTForImageClassificationWithTeacher(deit), "logits")
+    dinov2 = transformers.Dinov2Config(**config, mlp_ratio=2)
+    return Logits(transformers.Dinov2ForImageClassification(dinov2), "logits")
+
+
+def check_forms_agree(texts: dict[Form, str], allowed: set[str], shape: tuple[int, int, int]) -> None:
+    x = images(1, shape)
+    raised = {form: parse(text) for form, text in texts.items()}
+    results = []
+    for form in FORMS:
+        module, ctx = raised[form]
+        before = outputs(module, ctx, x)
+        RaiseTorchPass().apply(ctx, module)
+        module.verify()
+        results.append(outputs(module, ctx, x))
+        np.testing.assert_allclose(results[-1], before, rtol=1e-5, atol=1e-5)
+        assert op_names(module) <= allowed
+    first, second = (raised[form] for form in FORMS)
+    assert spelling(first[0]) == spelling(second[0])
+    weights = [literals(*first), literals(*second)]
+    assert all(np.array_equal(a, b) for a, b in zip(*weights, strict=True))
+    assert np.array_equal(results[0], results[1])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_both_forms_of_a_plain_model_become_one(name: str) -> None:
+    size = plain(name).image_size
+    check_forms_agree({form: plain_text(name, form) for form in FORMS}, CANONICAL, (3, size, size))
+
+
+@pytest.mark.parametrize("name", ["deit_distilled", "explicit"])
+def test_both_forms_of_a_dynamic_batch_become_one(name: str) -> None:
+    texts = {form: plain_text(name, form, dynamic=True) for form in FORMS}
+    check_forms_agree(texts, CANONICAL | DYNAMIC, (3, 32, 32))
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+@pytest.mark.parametrize("name", ["vit", "deit", "dinov2"])
+def test_both_forms_of_a_hugging_face_model_become_one(name: str, attention: str) -> None:
+    model = hugging_face(name, attention)
+    check_forms_agree({form: export(model, (3, 28, 28), form) for form in FORMS}, CANONICAL, (3, 28, 28))
+
+
+def test_masks_of_a_dynamic_batch_go() -> None:
+    model = hugging_face("vit", "eager")
+    texts = {form: export(model, (3, 28, 28), form, dynamic=True) for form in FORMS}
+    check_forms_agree(texts, CANONICAL | DYNAMIC, (3, 28, 28))
+
+
+def test_interpolated_position_embeddings_become_a_literal() -> None:
+    config = transformers.Dinov2Config(**{**CONFIG, "image_size": 56}, mlp_ratio=2)
+    model = Logits(transformers.Dinov2Model(config), "pooler_output")
+    module, ctx = parse(export(model, (3, 28, 42), "decomposed"))
+    x = images(1, (3, 28, 42))
+    RaiseTorchPass().apply(ctx, module)
+    assert op_names(module) <= CANONICAL
+    assert [array.shape for array in literals(module, ctx) if array.ndim == 3] == [(1, 1, 16), (1, 7, 16)]
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(outputs(module, ctx, x), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_weights_keep_their_keys() -> None:
+    module, ctx = parse(plain_text("vit", "decomposed"))
+    keys = set(ctx.store)
+    RaiseTorchPass().apply(ctx, module)
+    assert set(ctx.store) == keys
+
+
+def test_raising_twice_changes_nothing() -> None:
+    module, ctx = parse(plain_text("deit_distilled", "decomposed"))
+    RaiseTorchPass().apply(ctx, module)
+    once = spelling(module)
+    RaiseTorchPass().apply(ctx, module)
+    assert spelling(module) == once
+
+
+class MultiheadBlock(nn.Module):
+    """nn.MultiheadAttention, which works on [T, N, C] and merges batch and heads."""
+
+    def __init__(self, need_weights: bool) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 8, 8)
+        self.attention = nn.MultiheadAttention(16, 2, batch_first=True)
+        self.need_weights = need_weights
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return x + self.attention(x, x, x, need_weights=self.need_weights)[0]
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_multihead_attention_works_on_the_batch_first(need_weights: bool, dynamic: bool) -> None:
+    torch.default_generator.manual_seed(0)
+    model = MultiheadBlock(need_weights)
+    texts = {form: export(model, (3, 16, 16), form, dynamic) for form in FORMS}
+    check_forms_agree(texts, CANONICAL | (DYNAMIC if dynamic else set()), (3, 16, 16))
+
+
+class Written(nn.Module):
+    """A function of rows, written out in elementary operations."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def gelu_erf(x: torch.Tensor) -> torch.Tensor:
+    return x * 0.5 * (1.0 + torch.erf(x / math.sqrt(2.0)))
+
+
+def gelu_tanh(x: torch.Tensor) -> torch.Tensor:
+    return 0.5 * x * (1.0 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * torch.pow(x, 3))))
+
+
+def layer_norm_by_hand(x: torch.Tensor) -> torch.Tensor:
+    mean = x.mean(-1, keepdim=True)
+    variance = (x - mean).pow(2).mean(-1, keepdim=True)
+    return (x - mean) / torch.sqrt(variance + 1e-5)
+
+
+def layer_norm_by_var(x: torch.Tensor) -> torch.Tensor:
+    return (x - x.mean(-1, keepdim=True)) * torch.rsqrt(x.var(-1, unbiased=False, keepdim=True) + 1e-5)
+
+
+def softmax_by_hand(x: torch.Tensor) -> torch.Tensor:
+    exp = torch.exp(x - x.amax(-1, keepdim=True))
+    return exp / exp.sum(-1, keepdim=True)
+
+
+WRITTEN: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], str]] = {
+    "gelu by erf": (gelu_erf, "gelu"),
+    "gelu by tanh": (gelu_tanh, "gelu"),
+    "layer norm by hand": (layer_norm_by_hand, "layer_norm"),
+    "layer norm by var": (layer_norm_by_var, "layer_norm"),
+    "softmax by hand": (softmax_by_hand, "softmax.int"),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", WRITTEN)
+def test_written_out_functions_are_recognised(name: str, form: Form) -> None:
+    function, op = WRITTEN[name]
+    module, ctx = parse(export(Written(function), (3, 4, 8), form))
+    x = 3 * images(1, (3, 4, 8))
+    before = outputs(module, ctx, x)
+    RaiseTorchPass().apply(ctx, module)
+    assert op_names(module) == {op}
+    np.testing.assert_allclose(outputs(module, ctx, x), before, rtol=1e-5, atol=1e-5)
+
+
+def test_other_functions_are_left_alone() -> None:
+    module, ctx = parse(export(Written(lambda x: 0.4 * x * (1 + torch.erf(x))), (3, 4, 8), "high-level"))
+    RaiseTorchPass().apply(ctx, module)
+    assert "gelu" not in op_names(module)
+
+
+def test_refusals_point_into_the_source() -> None:
+    text = """func.func @main(%arg0: !torch.vtensor<[1,3],f32>) -> !torch.vtensor<[1,3],f32> {
+  %w = torch.vtensor.literal(dense<1.0> : tensor<3xf32>) : !torch.vtensor<[3],f32>
+  %none = torch.constant.none
+  %int9 = torch.constant.int 9
+  %0 = torch.aten.select.int %w, %int9, %int9 : !torch.vtensor<[3],f32>, !torch.int, !torch.int -> !torch.vtensor<[],f32>
+  %1 = torch.aten.mul.Tensor %arg0, %0 : !torch.vtensor<[1,3],f32>, !torch.vtensor<[],f32> -> !torch.vtensor<[1,3],f32>
+  return %1 : !torch.vtensor<[1,3],f32>
+}"""
+    module, ctx = parse(text)
+    with pytest.raises(ValueError, match=r"model\.mlir:5: torch\.aten\.select\.int: cannot be folded"):
+        RaiseTorchPass().apply(ctx, module)
