@@ -16,7 +16,7 @@ class Lifetime:
 
     def meets(self, other: Lifetime) -> bool:
         """Whether both are alive at some step."""
-        return self.first < other.last and other.first < self.last
+        return self.first <= other.last and other.first <= self.last
 
 
 def place(lifetimes: Sequence[Lifetime], alignment: int) -> list[int]:

@@ -19,7 +19,11 @@ from ivit.console import progress, stdout
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.ivit")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DATA.npz", help="array 'images', and 'labels' for accuracy"
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DATA.npz",
+        help="array 'images', and 'labels' for accuracy",
     )
     parser.add_argument(
         "--reference", type=Path, metavar="MODEL.mlir", help="the torch-level source, to compare with FP32"

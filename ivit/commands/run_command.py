@@ -20,7 +20,11 @@ BATCHES = 20
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.ivit")
     parser.add_argument(
-        "images", type=Path, nargs="+", metavar="IMAGES", help="one .npz or .npy file, or .png files of one size"
+        "images",
+        type=Path,
+        nargs="+",
+        metavar="IMAGES",
+        help="one .npz or .npy file, or .png files of one size",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT.npz", help="arrays outputs (float32), integers and scale"

@@ -6,30 +6,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from kernel_harness import TARGETS, Array, Operands, check, integers, tensor_type
-from xdsl.dialects.builtin import DYNAMIC_INDEX
+from kernel_harness import Array, Operands, check, integers
+from kernel_strategies import (
+    CHANNELS,
+    FEW,
+    MULTIPLIERS,
+    ON_EVERY_TARGET,
+    ROWS,
+    SEEDS,
+    SHIFTS,
+    THREADS,
+    result,
+)
 
 from ivit_dialect.ops.elementwise import AddOp, AffineOp, LookupOp, RequantOp, RowRequantOp
 from ivit_dialect.reference import elementwise as reference
-
-ON_EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
-FEW = settings(max_examples=6, deadline=None, derandomize=True)
-
-SEEDS = st.integers(0, 2**32 - 1)
-ROWS = st.integers(1, 5)
-CHANNELS = st.sampled_from([1, 3, 8, 17, 33, 64, 100, 131])
-SHIFTS = st.integers(1, 62)
-MULTIPLIERS = st.one_of(
-    st.sampled_from([-(2**31) + 1, -1, 0, 1, 2**31 - 1]), st.integers(-(2**31) + 1, 2**31 - 1)
-)
-THREADS = st.integers(1, 4)
-
-
-def result(shape: tuple[int, ...], dtype: Any) -> Any:
-    """The type of a batch of results."""
-    return tensor_type([DYNAMIC_INDEX, *shape], dtype)
 
 
 @ON_EVERY_TARGET

@@ -8,13 +8,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-import transformers
+from hf_models import SHAPE, Features, hugging_face
+from numpy.typing import NDArray
 from torch import nn
 from torch_exports import (
     FORMS,
     Form,
     export,
     images,
+    in_both_forms,
     literals,
     op_names,
     outputs,
@@ -43,43 +45,12 @@ CANONICAL = {
     "view",
 }
 DYNAMIC = {"broadcast_to", "size.int"}
-CONFIG = {
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "image_size": 28,
-    "patch_size": 14,
-}
-
-
-class Logits(nn.Module):
-    """A transformers model with one tensor as its output."""
-
-    def __init__(self, model: nn.Module, output: str) -> None:
-        super().__init__()
-        self.model, self.output = model, output
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.model(x)[self.output]
-
-
-def hugging_face(name: str, attention: str) -> nn.Module:
-    torch.default_generator.manual_seed(0)
-    config = {**CONFIG, "attn_implementation": attention, "num_labels": 3}
-    if name == "vit":
-        vit = transformers.ViTConfig(**config, intermediate_size=32)
-        return Logits(transformers.ViTForImageClassification(vit), "logits")
-    if name == "deit":
-        deit = transformers.DeiTConfig(**config, intermediate_size=32)
-        return Logits(transformers.DeiTForImageClassificationWithTeacher(deit), "logits")
-    dinov2 = transformers.Dinov2Config(**config, mlp_ratio=2)
-    return Logits(transformers.Dinov2ForImageClassification(dinov2), "logits")
 
 
 def check_forms_agree(texts: dict[Form, str], allowed: set[str], shape: tuple[int, int, int]) -> None:
     x = images(1, shape)
     raised = {form: parse(text) for form, text in texts.items()}
-    results = []
+    results: list[NDArray[np.float32]] = []
     for form in FORMS:
         module, ctx = raised[form]
         before = outputs(module, ctx, x)
@@ -103,33 +74,31 @@ def test_both_forms_of_a_plain_model_become_one(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["deit_distilled", "explicit"])
 def test_both_forms_of_a_dynamic_batch_become_one(name: str) -> None:
-    texts = {form: plain_text(name, form, dynamic=True) for form in FORMS}
+    texts: dict[Form, str] = {form: plain_text(name, form, dynamic=True) for form in FORMS}
     check_forms_agree(texts, CANONICAL | DYNAMIC, (3, 32, 32))
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
-@pytest.mark.parametrize("name", ["vit", "deit", "dinov2"])
+@pytest.mark.parametrize("name", ["vit", "deit teacher", "dinov2 classifier"])
 def test_both_forms_of_a_hugging_face_model_become_one(name: str, attention: str) -> None:
-    model = hugging_face(name, attention)
-    check_forms_agree({form: export(model, (3, 28, 28), form) for form in FORMS}, CANONICAL, (3, 28, 28))
+    model = Features(hugging_face(name, attn_implementation=attention))
+    check_forms_agree(in_both_forms(model, SHAPE), CANONICAL, SHAPE)
 
 
 def test_masks_of_a_dynamic_batch_go() -> None:
-    model = hugging_face("vit", "eager")
-    texts = {form: export(model, (3, 28, 28), form, dynamic=True) for form in FORMS}
-    check_forms_agree(texts, CANONICAL | DYNAMIC, (3, 28, 28))
+    model = Features(hugging_face("vit", attn_implementation="eager"))
+    check_forms_agree(in_both_forms(model, SHAPE, dynamic=True), CANONICAL | DYNAMIC, SHAPE)
 
 
 def test_interpolated_position_embeddings_become_a_literal() -> None:
-    config = transformers.Dinov2Config(**{**CONFIG, "image_size": 56}, mlp_ratio=2)
-    model = Logits(transformers.Dinov2Model(config), "pooler_output")
+    model = Features(hugging_face("dinov2", image_size=56))
     module, ctx = parse(export(model, (3, 28, 42), "decomposed"))
     x = images(1, (3, 28, 42))
     RaiseTorchPass().apply(ctx, module)
     assert op_names(module) <= CANONICAL
     assert [array.shape for array in literals(module, ctx) if array.ndim == 3] == [(1, 1, 16), (1, 7, 16)]
     with torch.no_grad():
-        wanted = model(torch.from_numpy(x)).numpy()
+        wanted = model(torch.tensor(x)).numpy()
     np.testing.assert_allclose(outputs(module, ctx, x), wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -166,8 +135,7 @@ class MultiheadBlock(nn.Module):
 @pytest.mark.parametrize("need_weights", [False, True])
 def test_multihead_attention_works_on_the_batch_first(need_weights: bool, dynamic: bool) -> None:
     torch.default_generator.manual_seed(0)
-    model = MultiheadBlock(need_weights)
-    texts = {form: export(model, (3, 16, 16), form, dynamic) for form in FORMS}
+    texts = in_both_forms(MultiheadBlock(need_weights), (3, 16, 16), dynamic)
     check_forms_agree(texts, CANONICAL | (DYNAMIC if dynamic else set()), (3, 16, 16))
 
 
@@ -233,14 +201,14 @@ def test_other_functions_are_left_alone() -> None:
 
 
 def test_refusals_point_into_the_source() -> None:
-    text = """func.func @main(%arg0: !torch.vtensor<[1,3],f32>) -> !torch.vtensor<[1,3],f32> {
-  %w = torch.vtensor.literal(dense<1.0> : tensor<3xf32>) : !torch.vtensor<[3],f32>
-  %none = torch.constant.none
+    f32 = "!torch.vtensor<[3],f32>"
+    text = f"""func.func @main(%x: {f32}) -> {f32} {{
+  %w = torch.vtensor.literal(dense<1.0> : tensor<3xf32>) : {f32}
   %int9 = torch.constant.int 9
-  %0 = torch.aten.select.int %w, %int9, %int9 : !torch.vtensor<[3],f32>, !torch.int, !torch.int -> !torch.vtensor<[],f32>
-  %1 = torch.aten.mul.Tensor %arg0, %0 : !torch.vtensor<[1,3],f32>, !torch.vtensor<[],f32> -> !torch.vtensor<[1,3],f32>
-  return %1 : !torch.vtensor<[1,3],f32>
-}"""
+  %0 = torch.aten.select.int %w, %int9, %int9 : {f32}, !torch.int, !torch.int -> !torch.vtensor<[],f32>
+  %1 = torch.aten.mul.Tensor %x, %0 : {f32}, !torch.vtensor<[],f32> -> {f32}
+  return %1 : {f32}
+}}"""
     module, ctx = parse(text)
-    with pytest.raises(ValueError, match=r"model\.mlir:5: torch\.aten\.select\.int: cannot be folded"):
+    with pytest.raises(ValueError, match=r"model\.mlir:4: torch\.aten\.select\.int: cannot be folded"):
         RaiseTorchPass().apply(ctx, module)

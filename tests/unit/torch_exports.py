@@ -37,6 +37,10 @@ def export(model: nn.Module, shape: tuple[int, int, int], form: Form, dynamic: b
     return str(module)
 
 
+def in_both_forms(model: nn.Module, shape: tuple[int, int, int], dynamic: bool = False) -> dict[Form, str]:
+    return {form: export(model, shape, form, dynamic) for form in FORMS}
+
+
 @cache
 def plain_text(name: str, form: Form, dynamic: bool = False) -> str:
     """``export`` of a model of ``torch_models``."""
