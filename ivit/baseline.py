@@ -15,6 +15,7 @@ from ivit.source import Source, open_source
 from ivit_dialect.torch.interpreter import run
 from passes.calibration.images import normalise
 from passes.registry import get_passes
+from passes.torch_entry import normalisation_of
 
 BATCH = 50
 
@@ -46,14 +47,16 @@ class FloatModel:
 
         ``mean`` and ``std`` default to what the module says. ValueError for pixels without them.
         """
-        mean, std = mean or self._source.floats("ivit.mean"), std or self._source.floats("ivit.std")
+        normalisation = normalisation_of(
+            self._source.module, None if mean is None else tuple(mean), None if std is None else tuple(std)
+        )
+        if images.dtype == np.uint8 and normalisation is None:
+            raise ValueError("the images are uint8 pixels, but the float model says no mean and std")
         parts: list[NDArray[Any]] = []
         for start in range(0, len(images), BATCH):
             part = images[start : start + BATCH]
-            if part.dtype == np.uint8:
-                if mean is None or std is None:
-                    raise ValueError("the images are uint8 pixels, but the float model says no mean and std")
-                part = normalise(part, tuple(mean), tuple(std))
+            if part.dtype == np.uint8 and normalisation is not None:
+                part = normalise(part, normalisation)
             parts.extend(run(self._source.module, self._source.ctx.store, part))
             report("FP32", min(start + BATCH, len(images)), len(images))
         return np.concatenate(parts).astype(np.float32)

@@ -52,7 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Console entry point; exits with 1 on bad input, 2 on a wrong command line, 3 on an error of ivit's own."""
+    """Console entry point; exits with 1 on bad input, 2 on a wrong command line, 3 on an own error."""
     sys.exit(run(arguments))
 
 

@@ -62,11 +62,9 @@ def lower_to_int(source: Source, options: Options, report: Report) -> None:
         softmax=options.softmax,
         gelu=options.gelu,
         layernorm=options.layernorm,
-        mean=options.mean or source.floats("ivit.mean"),
-        std=options.std or source.floats("ivit.std"),
+        mean=options.mean,
+        std=options.std,
     )
-    for name in ("ivit.mean", "ivit.std"):  # they move to the function's boundary
-        source.module.attributes.pop(name, None)
     with one_line_errors(source.name):
         integers.lower_to_int(source.module, source.ctx, choices, options.calibration, report)
 

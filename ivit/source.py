@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ArrayAttr, DenseArrayBase, FloatAttr, ModuleOp
+from xdsl.dialects.builtin import ModuleOp
 
 from ivit_dialect.load import load_module, module_text, parse_module
 from ivit_dialect.store import StoreContext, WeightStore, store_path
@@ -37,16 +37,6 @@ class Source:
             return "ivit"
         found = ", ".join(sorted(dialects - {"builtin", "func"})) or "no ops"
         raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}")
-
-    def floats(self, name: str) -> tuple[float, ...] | None:
-        """The module attribute ``name`` as numbers (``ivit.mean``, ``ivit.std``), or None."""
-        attribute = self.module.attributes.get(name)
-        if isinstance(attribute, DenseArrayBase):
-            return tuple(float(value) for value in attribute.get_values())
-        if isinstance(attribute, ArrayAttr):
-            values = cast("ArrayAttr[FloatAttr[Any]]", attribute)
-            return tuple(float(value.value.data) for value in values)
-        return None
 
 
 def open_source(source: object, weights: Weights | None = None) -> Source:

@@ -14,7 +14,7 @@ SUFFIXES = {"asm": ".s"}
 
 
 class StageWriter:
-    """Writes ``00-torch.mlir``, ``01-ivit.mlir``, … to a folder; weights go beside the text that names them."""
+    """Writes ``00-torch.mlir``, ``01-ivit.mlir``, … to a folder; weights go beside the text."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

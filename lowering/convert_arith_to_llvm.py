@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from xdsl.context import Context
 from xdsl.dialects import arith, llvm
@@ -57,8 +58,13 @@ _INTRINSICS: dict[type[Operation], str] = {
 }
 
 
+@cache
+def _overflow_flags(flags: arith.IntegerOverflowAttr) -> llvm.OverflowAttr:
+    return llvm.OverflowAttr([llvm.OverflowFlag(flag.value) for flag in flags.data])
+
+
 def _with_overflow(op: arith.SignlessIntegerBinaryOperationWithOverflow, c: Converter) -> Sequence[SSAValue]:
-    flags = llvm.OverflowAttr([llvm.OverflowFlag(flag.value) for flag in op.overflow_flags.data])
+    flags = _overflow_flags(op.overflow_flags)
     new = _WITH_OVERFLOW[type(op)](c.operand(op.lhs), c.operand(op.rhs), overflow=flags)
     return [c.insert(new).res]
 

@@ -221,10 +221,24 @@ def _call(op: llvm.CallOp, f: FunctionText) -> None:
     f.line(f"{head}call {convention}{result_type} {callee}({_arguments(op.args, f)})")
 
 
+_ARCHITECTURES: dict[str, tuple[str, ...]] = {
+    "x86": ("x86_64", "i386", "i686"),
+    "aarch64": ("aarch64", "arm64"),
+    "arm": ("arm", "thumb"),
+    "riscv": ("riscv",),
+    "nvvm": ("nvptx",),
+    "amdgcn": ("amdgcn",),
+}
+"""Whose intrinsics go where: LLVM ends the process at one that the target cannot select."""
+
+
 def _call_intrinsic(op: llvm.CallIntrinsicOp, f: FunctionText) -> None:
     """LLVM's parser declares intrinsics itself and adds the suffix that an overloaded name lacks."""
     if op.op_bundle_operands:
         refuse(op.name, f"operand bundles of {op.intrin.data} are not emitted")
+    owner = op.intrin.data.split(".")[1]
+    if owner in _ARCHITECTURES and not f.architecture.startswith(_ARCHITECTURES[owner]):
+        refuse(op.name, f"{op.intrin.data} does not exist on {f.architecture}; choose kernels by target")
     head, result_type = _result(op, f)
     f.line(f"{head}call {result_type} {global_name(op.intrin.data)}({_arguments(op.args, f)})")
 

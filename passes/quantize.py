@@ -49,8 +49,8 @@ from passes.torch_entry import (
 ATTENTION = {"exact": emit_attention.exact, "ivit": emit_attention.paper}
 GELU = {"exact": emit_gelu.exact, "ivit": emit_gelu.paper}
 NORM = {"exact": emit_norm.exact, "ivit": emit_norm.paper}
-PIXEL_SCALE = Scale(1.0)
-"""Pixels 0..255 enter the patch embedding as they are; mean, std and 255 are in its weights."""
+PIXEL_STEP = 1.0
+"""Pixels 0..255 enter the patch embedding as they are; mean, std and 255 are in its weights and bias."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,10 @@ class QuantizePass(ModulePass):
 
 def fold_normalisation(graph: Graph, pixels: Normalisation) -> None:
     """``x = (p / 255 - mean) / std`` moves into the patch embedding, which then takes pixels ``p``."""
-    deviations, means = np.array(pixels.std), np.array(pixels.mean)
+    graph.image.centre = 255.0 * np.array(pixels.mean)
     for node in graph.nodes:
         if isinstance(node, ConvNode):
-            node.bias = node.bias - (node.weight * (means / deviations)).sum(axis=(1, 2, 3))
-            node.weight = node.weight / (255.0 * deviations)
+            node.weight = node.weight / (255.0 * np.array(pixels.std))
 
 
 def _emit(
@@ -101,7 +100,7 @@ def _emit(
     store: WeightStore,
 ) -> FuncOp:
     """The integer function of ``graph``."""
-    image_scale = PIXEL_SCALE if pixels else scales.symmetric(_image_range(graph.image), 8)
+    step = PIXEL_STEP if pixels else scales.symmetric(_image_range(graph.image), 8).step
     argument = image_type(graph.image, image_sizes(function)[0], ui8 if pixels else i8)
     block = Block(arg_types=[argument])
     block.args[0].name_hint = "image"
@@ -111,14 +110,14 @@ def _emit(
         norm=NORM[options.layernorm],
         norm_scale=scales.asymmetric if options.layernorm == "exact" else _symmetric8,
     )
-    emitter = Emitter(IntegerBuilder(block, store), families, block.args[0], image_scale)
+    emitter = Emitter(IntegerBuilder(block, store), families, block.args[0], step)
     if graph.result is None:
         raise ValueError("@main does not return")
     emitter.emit_streams(graph.live())
     result = emitter.result(graph.result, graph.result_rank)
     block.add_op(ReturnOp(result.value))
     lowered = FuncOp("main", ([argument], [result.value.type]), Region(block), function.sym_visibility)
-    lowered.attributes["ivit.input"] = _input_attribute(pixels, image_scale)
+    lowered.attributes["ivit.input"] = _input_attribute(pixels, step)
     lowered.attributes["ivit.output"] = DictionaryAttr({"scale": FloatAttr(result.scale.step, f64)})
     return lowered
 
@@ -135,9 +134,9 @@ def _image_range(image: ImageNode) -> Range:
     return image.range
 
 
-def _input_attribute(pixels: Normalisation | None, scale: Scale) -> DictionaryAttr:
+def _input_attribute(pixels: Normalisation | None, step: float) -> DictionaryAttr:
     if pixels is None:
-        return DictionaryAttr({"kind": StringAttr("quantized"), "scale": FloatAttr(scale.step, f64)})
+        return DictionaryAttr({"kind": StringAttr("quantized"), "scale": FloatAttr(step, f64)})
     return DictionaryAttr(
         {
             "kind": StringAttr("pixels"),

@@ -76,7 +76,8 @@ def compare(
     if labels is not None:
         if not classes or labels.min() < 0 or labels.max() >= classes:
             raise ValueError(
-                f"labels lie in [{labels.min()}, {labels.max()}], but the model returns {list(outputs.shape[1:])}"
+                f"labels lie in [{labels.min()}, {labels.max()}],"
+                f" but the model returns {list(outputs.shape[1:])}"
             )
         figures |= {"int_top1": top_k(outputs, labels, 1), "int_top5": top_k(outputs, labels, 5)}
     if reference is not None:

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
         weights = import_model(
             options.source,
             options.output,
-            lambda stage: report(stage, 0, 0),
+            report,
             options.input_shape,
             options.mean,
             options.std,
@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
 
 COMMAND = Command(
     help="a PyTorch model becomes torch-level MLIR",
-    description="Export a PyTorch Vision Transformer to MLIR text; its weights go to a .safetensors file beside it.\n"
+    description="Export a PyTorch Vision Transformer to MLIR text, with its weights beside it.\n"
     "Needs PyTorch and torch-mlir: pip install 'ivit[import]'.",
     examples="""\
 examples:

@@ -30,5 +30,5 @@ def slice_tokens(x: IntegerArray, offset: int, size: int) -> IntegerArray:
 
 
 def reshape(x: IntegerArray, shape: tuple[int, ...]) -> IntegerArray:
-    """``tensor.collapse_shape`` and ``tensor.expand_shape``: row-major; one extent may be -1, from the data."""
+    """``tensor.collapse_shape`` and ``tensor.expand_shape``: row-major; one extent may be -1."""
     return x.reshape(shape)

@@ -66,12 +66,12 @@ class Families:
 
 @dataclass
 class Emitter:
-    """Emission of one graph; ``image``, its argument, is uint8 pixels or int8 at ``image_scale``."""
+    """Emission of one graph; ``image``, its argument, is uint8 pixels or int8 of ``image_step``."""
 
     build: IntegerBuilder
     families: Families
     image: SSAValue
-    image_scale: Scale
+    image_step: float
     _accumulators: dict[Node, Accumulator] = field(default_factory=dict[Node, Accumulator])
     _streams: dict[Node, Quantised] = field(default_factory=dict[Node, Quantised])
     _activations: dict[Node, Quantised] = field(default_factory=dict[Node, Quantised])
@@ -147,11 +147,11 @@ class Emitter:
         x = self.activation(node.source)
         value = self.build.drop_token_dimension(x.value) if node.flat else x.value
         bias = node.bias + node.weight.sum(axis=1) * x.offset
-        weights = self._weights(node, node.weight, bias, x.scale)
+        weights = self._weights(node, bias, x.scale.step, x.scale.zero_point)
         return Accumulator(self.build.linear(value, weights.weight, weights.bias, node.name), weights.steps)
 
     def _conv(self, node: ConvNode) -> Accumulator:
-        weights = self._weights(node, node.weight, node.bias, self.image_scale)
+        weights = self._weights(node, node.bias, self.image_step, node.image.centre)
         operands = (
             self.build.constant(f"{node.name}.weight", weights.weight),
             self.build.constant(f"{node.name}.bias", weights.bias),
@@ -166,10 +166,13 @@ class Emitter:
 
     @staticmethod
     def _weights(
-        node: Node, weight: NDArray[np.float64], bias: NDArray[np.float64], source: Scale
+        node: LinearNode | ConvNode,
+        bias: NDArray[np.float64],
+        step: float,
+        centre: float | NDArray[np.float64],
     ) -> ChannelWeights:
         try:
-            return quantize_weights(weight, bias, source)
+            return quantize_weights(node.weight, bias, step, centre)
         except ValueError as error:
             raise ValueError(f"{node.origin}: {error}") from error
 

@@ -49,10 +49,14 @@ class TokenSlice:
 
 @dataclass(eq=False, kw_only=True)
 class ImageNode(Node):
-    """The model's input; tokens are pixels, in rows, and channels come last."""
+    """The model's input; tokens are pixels, in rows, and channels come last.
+
+    ``centre`` [C] is what counts as 0 in it: the mean pixel, where the input is pixels.
+    """
 
     height: int
     width: int
+    centre: NDArray[np.float64]
 
 
 @dataclass(eq=False, kw_only=True)

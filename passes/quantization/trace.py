@@ -188,6 +188,7 @@ def trace(
         range=read_range(function),
         height=height,
         width=width,
+        centre=np.zeros(channels),
     )
     interpreter = Interpreter(module)
     interpreter.register_implementations(TorchFunctions(store))

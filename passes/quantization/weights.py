@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.quantization.scales import Scale
-
 BIAS_LIMIT = 1 << 30
 """Half of int32 for the bias, the other half for the products."""
 
@@ -26,24 +24,30 @@ class ChannelWeights:
     steps: NDArray[np.float64]
 
 
-def quantize_weights(weight: NDArray[np.float64], bias: NDArray[np.float64], source: Scale) -> ChannelWeights:
-    """Symmetric per output channel (first dimension): ``step = max|w| / 127``, round half to even.
+def quantize_weights(
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    step: float,
+    centre: float | NDArray[np.float64] = 0.0,
+) -> ChannelWeights:
+    """For inputs of real value ``step * (q - centre)``; ``centre`` (zero point, mean pixel) goes into the bias.
 
-    The bias is at the accumulator's step ``source.step * step`` and takes the input's zero point in. A
-    channel whose bias would leave int32 gets a larger step instead (its weights are negligible beside it).
-    ValueError for weights that are not finite, and where zero point and bias leave int32 all the same.
+    Symmetric per output channel (first dimension): ``max|w| / 127``, round half to even. The bias takes the
+    rounded weights' products with ``centre``, so that their rounding errors meet values around 0. A channel
+    whose bias would leave int32 gets a larger step instead (its weights are negligible beside it).
+    ValueError for weights that are not finite, and where centre and bias leave int32 all the same.
     """
     if not (np.all(np.isfinite(weight)) and np.all(np.isfinite(bias))):
         raise ValueError("weights and biases must be finite")
     rows = weight.reshape(weight.shape[0], -1)
     largest = np.abs(rows).max(axis=1, initial=0.0)
-    steps = np.maximum(largest / 127.0, np.abs(bias) / (source.step * (BIAS_LIMIT // 2)))
+    steps = np.maximum(largest / 127.0, np.abs(bias) / (step * (BIAS_LIMIT // 2)))
     divisors = np.where(steps > 0, steps, 1.0)
-    integers = np.clip(np.rint(rows / divisors[:, None]), -127, 127).astype(np.int64)
-    biases = np.rint(bias / (divisors * source.step)).astype(np.int64)
-    biases -= source.zero_point * integers.sum(axis=1)
-    if np.abs(biases).max(initial=0) >= BIAS_LIMIT:
+    integers = np.clip(np.rint(rows / divisors[:, None]), -127, 127)
+    centres = np.broadcast_to(centre, weight.shape[1:]).reshape(-1)
+    biases = np.rint(bias / (divisors * step) - integers @ centres)
+    if np.abs(biases).max(initial=0.0) >= BIAS_LIMIT:
         raise ValueError(f"a bias leaves int32 beside its products ({rows.shape[1]} inputs to a channel)")
     return ChannelWeights(
-        integers.reshape(weight.shape).astype(np.int8), biases.astype(np.int32), steps * source.step
+        integers.reshape(weight.shape).astype(np.int8), biases.astype(np.int32), steps * step
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from xdsl.utils.exceptions import LLVMTranslationException
 from lowering.emit_llvm import emit_llvm
 from lowering.emit_object import MachineSpec, compile_llvm_ir, compile_to_assembly, parse_llvm
 from lowering.mnemonics import floating_point_instructions, mnemonics
+from lowering.pipelines import LOOPS_TO_LLVM
 from runtime.jit import LoadedObject
 
 LINUX = "x86_64-unknown-linux-gnu"
@@ -283,6 +285,18 @@ def test_spin_hint_follows_the_target() -> None:
     assert "call" not in emit(text, "riscv64-unknown-linux-gnu")
 
 
+@pytest.mark.parametrize("triple", ["aarch64-unknown-linux-gnu", "nvptx64-nvidia-cuda"])
+def test_foreign_intrinsics_are_refused(triple: str) -> None:
+    """LLVM would end the process."""
+    text = """llvm.func @f() {
+      llvm.call_intrinsic "llvm.x86.sse2.pause"() : () -> ()
+      llvm.return
+    }"""
+    assert "@llvm.x86.sse2.pause" in emit(text)
+    with pytest.raises(LLVMTranslationException, match=r"llvm.x86.sse2.pause does not exist on"):
+        emit(text, triple)
+
+
 def test_alignment_can_be_assumed() -> None:
     ir = emit("llvm.func @f(%p: !llvm.ptr) { llvm_ext.assume_aligned %p, 64 : !llvm.ptr\n llvm.return }")
     assert '[ "align"(ptr %p.1, i64 64) ]' in ir
@@ -340,3 +354,8 @@ def test_linear_in_the_number_of_ops() -> None:
     text = emit_llvm(module, triple=LINUX)
     assert text.count(" = add i64 ") == 3000
     assert "unrealized" not in str(module)
+
+
+def test_the_pipeline_is_the_one_that_lit_runs() -> None:
+    path = Path(__file__).parents[1] / "filecheck" / "lowering" / "loops-to-llvm.mlir"
+    assert f"-p {LOOPS_TO_LLVM} |" in path.read_text().splitlines()[0]
