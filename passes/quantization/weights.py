@@ -30,7 +30,7 @@ def quantize_weights(
     step: float,
     centre: float | NDArray[np.float64] = 0.0,
 ) -> ChannelWeights:
-    """For inputs of real value ``step * (q - centre)``; ``centre`` (zero point, mean pixel) goes into the bias.
+    """For inputs of real value ``step * (q - centre)``; ``centre`` (zero point or mean pixel) joins the bias.
 
     Symmetric per output channel (first dimension): ``max|w| / 127``, round half to even. The bias takes the
     rounded weights' products with ``centre``, so that their rounding errors meet values around 0. A channel
