@@ -83,9 +83,7 @@ def from_integers(
     module.attributes.pop(STORE_ATTRIBUTE, None)
     boundary, text, store = boundary_of(module), module_text(module), _used(module, ctx.store)
     dump("ivit", module, store)
-    for name in FUSE.passes:
-        report(name, 0, 0)
-        apply_pass(get_passes()[name]()(), module, ctx)
+    fuse(module, ctx, report)
     dump("fused", module, ctx.store)
     report("native code", 0, 0)
     machine = target_by_name("host" if target == HOST else target)
@@ -104,6 +102,13 @@ def from_integers(
         features=",".join(part for part in features if part),
     )
     return Artifact(boundary, native, text, store)
+
+
+def fuse(module: ModuleOp, ctx: StoreContext, report: Report = silent) -> None:
+    """An integer module to its fused form, in place: the pipeline ``--fuse``."""
+    for name in FUSE.passes:
+        report(name, 0, 0)
+        apply_pass(get_passes()[name]()(), module, ctx)
 
 
 def apply_pass(compiler_pass: ModulePass, module: ModuleOp, ctx: StoreContext) -> None:

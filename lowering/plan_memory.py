@@ -21,7 +21,7 @@ from xdsl.transforms.dead_code_elimination import dce
 from xdsl.utils.exceptions import PassFailedException
 from xdsl.utils.hints import isa
 
-from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.types import tensor_types
 from lowering import plan
@@ -117,7 +117,7 @@ class Planner:
 
     def add(self, op: Operation) -> None:
         """Plan one op."""
-        if isinstance(op, ConstantOp):
+        if isinstance(op, ConstantOp | SplatOp):  # a splat is a scalar of the launches that use it
             return
         alias = _ALIASES.get(type(op))
         if alias is not None:

@@ -1,4 +1,4 @@
-"""The passes and dialects of this room by name, imported only when asked for."""
+"""The passes, dialects and output formats of this room by name, imported only when asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from importlib import import_module
 
 from xdsl.ir import Dialect
 from xdsl.passes import ModulePass
+from xdsl.utils.target import Target
 
 _PASSES = {
     "convert-arith-to-llvm": "ConvertArithToLLVMPass",
@@ -25,10 +26,22 @@ _DIALECTS = {
     "plan": ("lowering.plan", "Plan"),
 }
 
+_TARGETS = {
+    "assembly": "AssemblyTarget",
+    "llvm-ir": "LLVMIRTarget",
+}
+
 
 def _pass_loader(name: str, class_name: str) -> Callable[[], type[ModulePass]]:
     def load() -> type[ModulePass]:
         return getattr(import_module(f"lowering.{name.replace('-', '_')}"), class_name)
+
+    return load
+
+
+def _target_loader(class_name: str) -> Callable[[], type[Target]]:
+    def load() -> type[Target]:
+        return getattr(import_module("lowering.emit_targets"), class_name)
 
     return load
 
@@ -43,6 +56,11 @@ def _dialect_loader(module: str, name: str) -> Callable[[], Dialect]:
 def get_passes() -> dict[str, Callable[[], type[ModulePass]]]:
     """Factories by pass name; a pass named ``a-b`` is the class in ``lowering/a_b.py``."""
     return {name: _pass_loader(name, class_name) for name, class_name in _PASSES.items()}
+
+
+def get_targets() -> dict[str, Callable[[], type[Target]]]:
+    """Factories by the name of an output format."""
+    return {name: _target_loader(class_name) for name, class_name in _TARGETS.items()}
 
 
 def get_dialects() -> dict[str, Callable[[], Dialect]]:

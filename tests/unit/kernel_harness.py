@@ -205,7 +205,7 @@ def integers(rng: np.random.Generator, shape: Sequence[int], dtype: Any, *, spre
     ``spread`` mixes magnitudes: each value keeps a random number of its bits.
     """
     info = np.iinfo(dtype)
-    values = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    values: Array = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
     if spread:
         values = values >> rng.integers(0, info.bits - 1, shape).astype(dtype)
     extremes = np.array([info.min, info.max, 0, 1, -1 if info.min else 2], dtype)

@@ -42,8 +42,8 @@ def _check(
     table = operands.constant(softmax.table) if isinstance(softmax, DeltaSoftmax) else None
     query, key, value = (operands.activation(x) for x in inputs)
     op = AttentionOp(query, key, value, heads, attribute, result(inputs[0].shape, np.int8), table)
-    batched = (x[None] for x in inputs)
-    check(op, operands, target, threads, attention(*batched, heads, softmax)[0])
+    q, k, v = (x[None] for x in inputs)
+    check(op, operands, target, threads, attention(q, k, v, heads, softmax)[0])
 
 
 def _delta(target: str, inputs: list[Array], heads: int, table: Array, threads: int, *numbers: int) -> None:

@@ -38,7 +38,7 @@ SMALL: dict[str, Any] = {
     "image_size": IMAGE,
     "patch_size": 8,
 }
-EAGER = SMALL | {"attn_implementation": "eager"}
+EAGER: dict[str, Any] = SMALL | {"attn_implementation": "eager"}
 
 
 class _Output(nn.Module):
@@ -115,13 +115,13 @@ def test_dynamic_batch(name: str, form: Form) -> None:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_library_model(name: str, form: Form) -> None:
-    torch.random.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     model = MODELS[name]().eval()
     _compare(model, export(model, (3, IMAGE, IMAGE), form), batch=1)
 
 
 def test_interpolated_position_embedding() -> None:
-    torch.random.manual_seed(0)
+    torch.default_generator.manual_seed(0)
     larger: dict[str, Any] = SMALL | {"image_size": 2 * IMAGE}
     model = _Output(Dinov2Model(Dinov2Config(**larger, mlp_ratio=2)), "last_hidden_state").eval()
     _compare(model, export(model, (3, IMAGE, IMAGE), "decomposed"), batch=1)

@@ -1,0 +1,176 @@
+"""``ivit demo``: a small ViT from float to integers, compiled, run, and compared with FP32."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
+
+from ivit.commands.base import Command, add_threads
+from ivit.console import progress, stdout
+from ivit.progress import Report
+
+DATA = Path(__file__).resolve().parents[1] / "demo"
+CALIBRATION_IMAGES = 100
+SHOWN = 4
+SHEET_COLUMNS = 10
+CLASSES = (
+    "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+
+NEXT_STEPS = """\
+where to go next
+  a model of your own   pip install 'ivit[import]'; ivit import hf:facebook/deit-tiny-patch16-224 -o deit.mlir
+                        ivit compile deit.mlir -o deit.ivit --calibration images.npz
+  look inside           ivit compile deit.mlir --dump-stages stages/; ivit inspect deit.ivit
+  from Python           ivit.compile("deit.mlir")(images); docs/python-api.md
+  the compiler          ivit-opt --lower-to-int deit.mlir; docs/ir-levels.md
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Logits of both models on the same images, and how long they took."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    integer: NDArray[np.float32]
+    float32: NDArray[np.float32]
+    seconds: float
+    float_seconds: float
+    compile_seconds: float
+
+    def figures(self) -> dict[str, Any]:
+        """What ``--json`` prints; accuracies in percent, times in milliseconds."""
+        from ivit.metrics import agreement, top_k
+
+        count = len(self.images)
+        return {
+            "fp32_top1": round(top_k(self.float32, self.labels, 1), 3),
+            "int_top1": round(top_k(self.integer, self.labels, 1), 3),
+            "agreement": round(agreement(self.integer, self.float32), 3),
+            "images": count,
+            "ms_per_image": round(1000 * self.seconds / count, 4),
+            "fp32_ms_per_image": round(1000 * self.float_seconds / count, 4),
+        }
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+    parser.add_argument(
+        "--png", type=Path, metavar="FILE.png", help="write the images that are answered wrongly"
+    )
+    add_threads(parser)
+
+
+def run(options: argparse.Namespace) -> None:
+    with progress("demo") as report:
+        outcome = classify(options.threads, report)
+    if options.png is not None:
+        write_sheet(outcome, options.png)
+    if options.json:
+        print(json.dumps(outcome.figures()))
+        return
+    show(outcome)
+    if options.png is not None:
+        stdout.print(f"the wrong answers are in {options.png}\n", markup=False, soft_wrap=True)
+    stdout.print(NEXT_STEPS, markup=False, soft_wrap=True)
+
+
+def classify(threads: int | None, report: Report) -> Outcome:
+    """Calibrate and compile the model that comes with ivit, then run it and its float form."""
+    from ivit.api import compile
+    from ivit.baseline import FloatModel
+    from ivit.commands.run_command import run_batches
+    from ivit.images import read_images
+
+    data = read_images([DATA / "images.npz"])
+    assert data.labels is not None
+    calibration, images = data.images[:CALIBRATION_IMAGES], data.images[CALIBRATION_IMAGES:]
+    started = time.perf_counter()
+    model = compile(DATA / "model.mlir", calibration, threads=threads, report=report)
+    model(images[:1])
+    compiled = time.perf_counter()
+    integer = model.boundary.to_floats(run_batches(model, images, report))
+    classified = time.perf_counter()
+    float_model = FloatModel.open(DATA / "model.mlir")
+    opened = time.perf_counter()
+    float32 = float_model(images, report=report)
+    return Outcome(
+        images=images,
+        labels=data.labels[CALIBRATION_IMAGES:],
+        integer=integer,
+        float32=float32,
+        seconds=classified - compiled,
+        float_seconds=time.perf_counter() - opened,
+        compile_seconds=compiled - started,
+    )
+
+
+def show(outcome: Outcome) -> None:
+    """The table of both models, and a few images with their answers."""
+    from ivit.picture import terminal_row
+
+    figures = outcome.figures()
+    stdout.print(
+        f"A ViT of 6 layers on {figures['images']} Fashion-MNIST test images: calibrated on {CALIBRATION_IMAGES}"
+        f" others, made into integers and compiled in {outcome.compile_seconds:.1f} s.\n",
+        markup=False,
+    )
+    table = Table("", "FP32 (NumPy)", "integers (native)")
+    table.add_row("top-1", f"{figures['fp32_top1']:.2f} %", f"{figures['int_top1']:.2f} %")
+    table.add_row("same answer as FP32", "", f"{figures['agreement']:.2f} %")
+    table.add_row(
+        "time per image", f"{figures['fp32_ms_per_image']:.3f} ms", f"{figures['ms_per_image']:.3f} ms"
+    )
+    stdout.print(table)
+    answers = outcome.integer.argmax(axis=1)
+    chosen = [int(np.flatnonzero(outcome.labels == c)[0]) for c in (0, 5, 8, 9)][:SHOWN]
+    captions = [
+        Text(CLASSES[answers[i]], "green" if answers[i] == outcome.labels[i] else "red") for i in chosen
+    ]
+    if stdout.is_terminal:
+        stdout.print()
+        stdout.print(terminal_row([outcome.images[i] for i in chosen], captions))
+    else:
+        pairs = (f"{CLASSES[outcome.labels[i]]} -> {CLASSES[answers[i]]}" for i in chosen)
+        stdout.print("\nimage -> answer: " + ", ".join(pairs), markup=False)
+    stdout.print()
+
+
+def write_sheet(outcome: Outcome, path: Path) -> None:
+    """The images that the integers answer wrongly, as one PNG."""
+    from ivit.picture import sheet
+    from ivit.png import png_bytes
+
+    wrong = outcome.images[outcome.integer.argmax(axis=1) != outcome.labels]
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        temporary.write_bytes(png_bytes(sheet(wrong, SHEET_COLUMNS)))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+COMMAND = Command(
+    help="see it work: a small ViT in integers against FP32",
+    description="Calibrate, lower, compile and run the small ViT that comes with ivit on 1,900 images, and compare\n"
+    "accuracy and speed with FP32. Needs no network and no PyTorch.",
+    examples="""\
+examples:
+  ivit demo
+  ivit demo --json
+  ivit demo --png wrong.png
+""",
+    add_arguments=add_arguments,
+    run=run,
+)

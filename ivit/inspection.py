@@ -1,0 +1,130 @@
+"""What is in a .mlir or an .ivit file, as plain rows for a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from xdsl.dialects.builtin import ModuleOp, TensorType
+from xdsl.ir import Operation
+
+from ivit.interface import boundary_of
+from ivit.pipeline import apply_pass, fuse
+from ivit.source import Source, open_integers, open_source
+from ivit_dialect.store import WeightStore
+from ivit_dialect.torch.types import ValueTensorType
+from runtime import artifact as artifacts
+from runtime.boundary import Boundary
+from runtime.program import why_not_here
+
+Rows: TypeAlias = list[tuple[str, ...]]
+
+
+@dataclass
+class Inspection:
+    """``facts`` (name, value), ``ops`` (op, result, how many) and ``kernels`` (kernel, result, launches)."""
+
+    facts: Rows = field(default_factory=list[tuple[str, ...]])
+    ops: Rows = field(default_factory=list[tuple[str, ...]])
+    kernels: Rows = field(default_factory=list[tuple[str, ...]])
+
+
+def inspect(path: Path) -> Inspection:
+    """``path`` described; FileNotFoundError or ValueError, one line, for a file that is neither kind."""
+    if path.suffix == ".ivit":
+        return _inspect_artifact(path)
+    source = open_source(path)
+    result = Inspection([("level", source.level), ("weights", weights_text(source.ctx.store))])
+    if source.level == "ivit":
+        result.facts += boundary_rows(boundary_of(source.module))
+    result.ops = op_rows(source.module)
+    return result
+
+
+def _inspect_artifact(path: Path) -> Inspection:
+    from lowering.plan_memory import PlanMemoryPass
+
+    artifact = artifacts.load(path)
+    program, source = artifact.program, open_integers(artifact, str(path))
+    here = why_not_here(program)
+    result = Inspection(
+        [
+            ("format", f"ivit {artifacts.VERSION}"),
+            *boundary_rows(artifact.boundary),
+            ("target", f"{program.target}, {program.cpu}"),
+            ("runs here", "yes" if here is None else f"after compiling again: {here}"),
+            ("native code", size_text(len(program.object_code))),
+            ("packed weights", size_text(program.weights.size)),
+            ("arena", f"{size_text(program.arena_bytes)} a thread"),
+            ("integer module", weights_text(source.ctx.store)),
+        ],
+        op_rows(source.module),
+    )
+    fuse(source.module, source.ctx)
+    apply_pass(PlanMemoryPass(program.target), source.module, source.ctx)
+    result.kernels = kernel_rows(source)
+    return result
+
+
+def boundary_rows(boundary: Boundary) -> Rows:
+    """Input and output, with their scales."""
+    image = ", ".join(map(str, boundary.input_shape))
+    result = ", ".join(["N", *map(str, boundary.output_shape)])
+    if boundary.kind == "pixels":
+        how = f"mean {_list(boundary.mean)}, std {_list(boundary.std)}"
+    else:
+        how = f"scale {boundary.input_scale:.6g}"
+    return [
+        ("input", f"{boundary.input_dtype} [N, {image}], {how}"),
+        ("output", f"{boundary.output_dtype} [{result}], scale {boundary.output_scale:.6g}"),
+    ]
+
+
+def op_rows(module: ModuleOp) -> Rows:
+    """Every kind of op with its result's element type, and how many there are; most frequent first."""
+    kinds = Counter((op.name, element_type(op)) for op in module.walk() if op.results)
+    return [(name, bits, str(count)) for (name, bits), count in kinds.most_common()]
+
+
+def kernel_rows(source: Source) -> Rows:
+    """Every distinct kernel of a planned module with the memory it writes, and how often it is launched."""
+    from lowering.plan import LaunchOp
+
+    kinds = Counter(
+        (op.kernel.data, ", ".join(str(out.type) for out in op.outs))
+        for op in source.module.walk()
+        if isinstance(op, LaunchOp)
+    )
+    return [(kernel, outs, str(count)) for (kernel, outs), count in kinds.most_common()]
+
+
+def element_type(op: Operation) -> str:
+    """The element type of the first result where that is a tensor, else its type."""
+    kind = op.results[0].type
+    if isinstance(kind, TensorType | ValueTensorType):
+        return str(kind).rpartition("x" if isinstance(kind, TensorType) else ",")[2].rstrip(">")
+    return str(kind)
+
+
+def weights_text(store: WeightStore) -> str:
+    """Number, size and types of the arrays of ``store``."""
+    sizes: Counter[str] = Counter()
+    for array in store.values():
+        sizes[array.dtype.name] += array.nbytes
+    total = size_text(sum(sizes.values()))
+    kinds = ", ".join(f"{name} {size_text(size)}" for name, size in sizes.most_common())
+    return f"{len(store)} tensors, {total}" + (f" ({kinds})" if kinds else "")
+
+
+def size_text(count: int) -> str:
+    """``count`` bytes for people."""
+    for unit, size in (("MB", 1_000_000), ("kB", 1_000)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count} bytes"
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return "[" + ", ".join(f"{value:g}" for value in values) + "]"
