@@ -69,6 +69,7 @@ def unary(op: str, x: NDArray[Any], element: str, out: str) -> str:
     return f"func.func @main(%x: {a}) -> {b} {{\n%y = {op} : {a} -> {b}\nfunc.return %y : {b}\n}}"
 
 
+@settings(max_examples=40, deadline=None)
 @given(batches("int8", INT8), st.integers(1, 400), st.integers(0, 16), st.data())
 def test_shiftmax(x: NDArray[Any], x0: int, n: int, data: st.DataObject) -> None:
     out = data.draw(st.sampled_from(["i8", "i16"]))
@@ -76,11 +77,13 @@ def test_shiftmax(x: NDArray[Any], x0: int, n: int, data: st.DataObject) -> None
     check(unary(f"ivit.shiftmax %x x0 {x0} n {n} bits {bits}", x, "i8", out), x)
 
 
+@settings(max_examples=40, deadline=None)
 @given(batches("int8", INT8), st.integers(1, 100), st.integers(0, 23))
 def test_shiftgelu(x: NDArray[Any], x0: int, n: int) -> None:
     check(unary(f"ivit.shiftgelu %x x0 {x0} n {n}", x, "i8", "i16"), x)
 
 
+@settings(max_examples=40, deadline=None)
 @given(batches("int32", INT32), st.integers(1, 2**31 - 1), st.integers(1, 60))
 def test_softmax(x: NDArray[Any], multiplier: int, shift: int) -> None:
     _, tokens, channels = x.shape
@@ -106,11 +109,13 @@ def norm(op: str, attributes: str, x: NDArray[Any], out: str, data: st.DataObjec
     check(text, x, np.array(scale, np.int32), np.array(offset, np.int64))
 
 
+@settings(max_examples=40, deadline=None)
 @given(batches("int16", INT16), st.integers(1, 62), st.integers(1, 2**56 - 1), OUT, st.data())
 def test_layernorm(x: NDArray[Any], shift: int, epsilon: int, out: str, data: st.DataObject) -> None:
     norm("ivit.layernorm", f"shift {shift} epsilon {epsilon}", x, out, data)
 
 
+@settings(max_examples=40, deadline=None)
 @given(batches("int16", INT16), st.integers(1, 62), OUT, st.data())
 def test_i_layernorm(x: NDArray[Any], shift: int, out: str, data: st.DataObject) -> None:
     norm("ivit.i_layernorm", f"shift {shift}", x, out, data)
@@ -128,7 +133,7 @@ SOFTMAX = st.one_of(
 )
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SOFTMAX, st.integers(1, 3), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**32 - 1))
 def test_attention(softmax: str, heads: int, tokens: int, depth: int, seed: int) -> None:
     x, t = f"tensor<?x{tokens}x{heads * depth}xi8>", "tensor<256xui8>"

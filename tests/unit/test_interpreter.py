@@ -167,7 +167,7 @@ def test_wrong_number_of_arguments() -> None:
 def test_wrong_weight() -> None:
     store = weights()
     store["head"] = store["head"].T
-    message = r"model.mlir:15: ivit.constant 'head': expected tensor<3x8xi8>, got int8 of shape \(8, 3\)"
+    message = r"model.mlir:14: ivit.constant 'head': expected tensor<3x8xi8>, got int8 of shape \(8, 3\)"
     with pytest.raises(ValueError, match=message):
         run(parse(MODEL), store, images(1))
 
@@ -177,7 +177,7 @@ def test_overflow_says_where() -> None:
     store["head.bias"] = np.full(3, 2**31 - 1, np.int32)
     store["head"] = np.full((3, 8), 127, np.int8)
     store["patch"] = np.full((2, 2, 2, 1), 127, np.int8)
-    with pytest.raises(OverflowError, match=r"^model.mlir:17: linear: accumulator: .* leaves"):
+    with pytest.raises(OverflowError, match=r"^model.mlir:16: linear: accumulator: .* leaves"):
         run(parse(MODEL), store, images(1))
 
 
