@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -46,7 +46,7 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
     return (images.unsqueeze(1).float() / 255 - MEAN) / STD
 
 
-def augment(images: torch.Tensor, shift: int = 1) -> torch.Tensor:
+def augment(images: torch.Tensor, shift: int) -> torch.Tensor:
     """Shift every uint8 image by up to ``shift`` pixels each way and mirror half of them."""
     count = images.shape[0]
     padded = F.pad(images, (shift,) * 4)
@@ -92,6 +92,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--peak-lr", type=float, default=1e-3)
+    parser.add_argument("--shift", type=int, default=1, help="largest random shift in pixels")
+    parser.add_argument("--init", type=Path, help="start from this checkpoint")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--bf16", action="store_true", help="bfloat16 matrix products")
     parser.add_argument("--seed", type=int, default=0)
@@ -104,6 +106,8 @@ def main() -> None:
     labels, test_labels = labels.long(), test_labels.long()
 
     model = FashionViT()
+    if options.init is not None:
+        model.load_state_dict(load_file(options.init))
     average = copy.deepcopy(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
@@ -122,7 +126,7 @@ def main() -> None:
                 group["lr"] = learning_rate(step, total, options.peak_lr)
             pick = order[i * options.batch : (i + 1) * options.batch]
             with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
-                logits = model(normalise(augment(images[pick])))
+                logits = model(normalise(augment(images[pick], options.shift)))
             loss = F.cross_entropy(logits.float(), labels[pick], label_smoothing=0.05)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
