@@ -1,7 +1,7 @@
 """Output targets of the drivers: `ivit-opt -t llvm-ir` and `-t assembly` write a module of the `llvm` level.
 
-xDSL's own target `llvm` drops linkage and function attributes and knows none of `llvm_ext`; these go through the
-project's own emission.
+xDSL's own target `llvm` drops linkage and function attributes and knows none of `llvm_ext`; these go through
+the project's own emission.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LLVMIRTarget(Target):
 
 @dataclass(frozen=True)
 class AssemblyTarget(Target):
-    """Optimised assembly (or PTX) for `triple`, `cpu` and `features`; for the host where they are not given."""
+    """Optimised assembly (or PTX) for `triple`, `cpu` and `features`, or for the host."""
 
     name = "assembly"
 

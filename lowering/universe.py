@@ -1,4 +1,4 @@
-"""The dialects, passes and output formats of this room for every xDSL driver (entry point ``xdsl.universe``)."""
+"""Dialects, passes and output formats of this room for every xDSL driver (entry point ``xdsl.universe``)."""
 
 from __future__ import annotations
 

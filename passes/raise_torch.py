@@ -46,7 +46,7 @@ from passes.raising.noops import (
 )
 from passes.raising.pooling import RaiseMean
 from passes.raising.schedule import schedule
-from passes.raising.shapes import SHAPE_PATTERNS, CanonicalChain, IndexSelectToSlice
+from passes.raising.shapes import SHAPE_PATTERNS, CanonicalChain, IndexSelectToSlice, ViewOfView
 from passes.raising.uniform import UniformValues
 
 
@@ -117,4 +117,9 @@ def _stages(uniform: UniformValues, store: WeightStore) -> list[list[RewritePatt
         RowOpOnBatchFirst(),
         SplitBatchFromHeads(),
     ]
-    return [simplify, [*simplify, *raise_ops], [*simplify, *attention], [*simplify, CanonicalChain()]]
+    return [
+        simplify,
+        [*simplify, *raise_ops],
+        [*simplify, *attention],
+        [*simplify, ViewOfView(), CanonicalChain()],
+    ]

@@ -104,6 +104,16 @@ class NormalisePermute(RewritePattern):
             rewriter.replace(op, build.permute(op.input, wanted))
 
 
+class ViewOfView(RewritePattern):
+    """Of two views in a row the first says nothing."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AtenViewOp, rewriter: PatternRewriter, /) -> None:
+        sizes = sizes_of(op.result)
+        if isinstance(op.input.owner, AtenViewOp) and sizes.count(None) <= 1:
+            rewriter.replace(op, build.view(op.input.owner.input, sizes))
+
+
 class CanonicalChain(RewritePattern):
     """A chain of views and permutes in the form of ``layout.py``, rebuilt where its result is used."""
 

@@ -205,9 +205,9 @@ def integers(rng: np.random.Generator, shape: Sequence[int], dtype: Any, *, spre
     ``spread`` mixes magnitudes: each value keeps a random number of its bits.
     """
     info = np.iinfo(dtype)
-    values: Array = rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    values: Array = rng.integers(info.min, info.max, shape, np.int64, endpoint=True).astype(dtype)
     if spread:
-        values = values >> rng.integers(0, info.bits - 1, shape).astype(dtype)
+        values = np.right_shift(values, rng.integers(0, info.bits - 1, shape).astype(dtype))
     extremes = np.array([info.min, info.max, 0, 1, -1 if info.min else 2], dtype)
     where = rng.random(shape) < 0.2
     return np.where(where, rng.choice(extremes, shape), values).astype(dtype)
