@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation
+from xdsl.utils.hints import isa
 
 from ivit.interface import boundary_of
 from ivit.pipeline import apply_pass, fuse
@@ -103,8 +104,10 @@ def kernel_rows(source: Source) -> Rows:
 def element_type(op: Operation) -> str:
     """The element type of the first result where that is a tensor, else its type."""
     kind = op.results[0].type
-    if isinstance(kind, TensorType | ValueTensorType):
-        return str(kind).rpartition("x" if isinstance(kind, TensorType) else ",")[2].rstrip(">")
+    if isinstance(kind, ValueTensorType):
+        return str(kind).rpartition(",")[2].rstrip(">")
+    if isa(kind, TensorType):
+        return str(kind.element_type)
     return str(kind)
 
 

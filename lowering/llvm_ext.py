@@ -1,9 +1,9 @@
 """The `llvm_ext` dialect: instructions of LLVM IR that xDSL's `llvm` dialect lacks.
 
-Names and operands follow MLIR's LLVM dialect (`llvm.extractelement`, `llvm.atomicrmw`, `llvm.fence`, …), so
-that each op can be replaced by its namesake once xDSL has it. `cpu_relax` alone is ours: it tells the core
-that a loop spins. At the loops level, `builtin.unrealized_conversion_cast` gives the address of a memref to an
-op that takes a pointer.
+Names and operands follow MLIR's LLVM dialect (`llvm.extractelement`, `llvm.atomicrmw`, `llvm.fence`, …),
+so that each op can be replaced by its namesake once xDSL has it. `cpu_relax` alone is ours: it tells the
+core that a loop spins. At the loops level, `builtin.unrealized_conversion_cast` gives the address of a memref
+to an op that takes a pointer.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def import_model(
         )
     require("torch")
     require("torch_mlir")
-    tell = progress or (lambda _stage, _done, _total: None)
+    tell = progress or _tell_nobody
     tell(f"load {source}", 0, 3)
     loaded: Source = import_python_module(LOADERS[kind]).load(name, input_shape)
     tell("export to torch-mlir", 1, 3)
@@ -65,6 +65,10 @@ def import_model(
     save_module(module, ctx.store, output)
     tell(f"wrote {output}", 3, 3)
     return output.with_suffix(".safetensors")
+
+
+def _tell_nobody(stage: str, done: int, total: int) -> None:
+    """Listens to no progress."""
 
 
 def import_module(

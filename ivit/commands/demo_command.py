@@ -21,7 +21,7 @@ from ivit.progress import Report
 
 DATA = Path(__file__).resolve().parents[1] / "demo"
 CALIBRATION_IMAGES = 100
-SHOWN = 4
+SHOWN_CLASSES = (0, 5, 8, 9)
 SHEET_COLUMNS = 10
 CLASSES = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
@@ -122,8 +122,9 @@ def show(outcome: Outcome) -> None:
 
     figures = outcome.figures()
     stdout.print(
-        f"A ViT of 6 layers on {figures['images']} Fashion-MNIST test images: calibrated on {CALIBRATION_IMAGES}"
-        f" others, made into integers and compiled in {outcome.compile_seconds:.1f} s.\n",
+        f"A ViT of 6 layers on {figures['images']} Fashion-MNIST test images: calibrated on"
+        f" {CALIBRATION_IMAGES} others, turned into integers"
+        f" and compiled in {outcome.compile_seconds:.1f} s.\n",
         markup=False,
     )
     table = Table("", "FP32 (NumPy)", "integers (native)")
@@ -134,7 +135,7 @@ def show(outcome: Outcome) -> None:
     )
     stdout.print(table)
     answers = outcome.integer.argmax(axis=1)
-    chosen = [int(np.flatnonzero(outcome.labels == c)[0]) for c in (0, 5, 8, 9)][:SHOWN]
+    chosen = [outcome.labels.tolist().index(label) for label in SHOWN_CLASSES]
     captions = [
         Text(CLASSES[answers[i]], "green" if answers[i] == outcome.labels[i] else "red") for i in chosen
     ]
@@ -163,8 +164,8 @@ def write_sheet(outcome: Outcome, path: Path) -> None:
 
 COMMAND = Command(
     help="see it work: a small ViT in integers against FP32",
-    description="Calibrate, lower, compile and run the small ViT that comes with ivit on 1,900 images, and compare\n"
-    "accuracy and speed with FP32. Needs no network and no PyTorch.",
+    description="Calibrate, lower, compile and run the small ViT that comes with ivit on 1,900 images, and\n"
+    "compare accuracy and speed with FP32. Needs no network and no PyTorch.",
     examples="""\
 examples:
   ivit demo

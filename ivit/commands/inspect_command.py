@@ -40,8 +40,8 @@ def run(options: argparse.Namespace) -> None:
 
 COMMAND = Command(
     help="what is in a .mlir or an .ivit file",
-    description="Ops with their types, scales of the input and the output, sizes of weights, arena and code, and\n"
-    "the kernels that a compiled model launches.",
+    description="Ops with their types, scales of the input and output, sizes of weights, arena and code,\n"
+    "and the kernels that a compiled model launches.",
     examples="""\
 examples:
   ivit inspect deit.mlir

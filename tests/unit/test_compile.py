@@ -131,6 +131,7 @@ def call(program: CompiledProgram, images: NDArray[Any], threads: int) -> NDArra
     blob = aligned_bytes(program.weights.size)
     blob[:] = program.weights
     arena[:] = 0x5A
+    barrier[:] = 0
     entry = ctypes.CFUNCTYPE(None)(loaded.address(program.entry))
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in (images, output, arena, blob, barrier)]
 

@@ -51,15 +51,20 @@ class Output(nn.Module):
         return getattr(self.model(images), self.field)
 
 
+def _five_classes(config: Any) -> Any:
+    config.num_labels = 5
+    return config
+
+
 TRANSFORMERS: dict[str, Callable[[], nn.Module]] = {
     "vit": lambda: Output(
-        transformers.ViTForImageClassification(transformers.ViTConfig(**CONFIG, num_labels=5)), "logits"
+        transformers.ViTForImageClassification(_five_classes(transformers.ViTConfig(**CONFIG))), "logits"
     ),
     "vit tokens": lambda: Output(
         transformers.ViTModel(transformers.ViTConfig(**CONFIG), add_pooling_layer=False), "last_hidden_state"
     ),
     "deit with teacher": lambda: Output(
-        transformers.DeiTForImageClassificationWithTeacher(transformers.DeiTConfig(**CONFIG, num_labels=5)),
+        transformers.DeiTForImageClassificationWithTeacher(_five_classes(transformers.DeiTConfig(**CONFIG))),
         "logits",
     ),
     "dinov2": lambda: Output(transformers.Dinov2Model(transformers.Dinov2Config(**CONFIG)), "pooler_output"),
@@ -70,7 +75,8 @@ TRANSFORMERS: dict[str, Callable[[], nn.Module]] = {
         "pooler_output",
     ),
     "dinov2 classifier": lambda: Output(
-        transformers.Dinov2ForImageClassification(transformers.Dinov2Config(**CONFIG, num_labels=5)), "logits"
+        transformers.Dinov2ForImageClassification(_five_classes(transformers.Dinov2Config(**CONFIG))),
+        "logits",
     ),
 }
 

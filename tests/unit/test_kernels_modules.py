@@ -1,0 +1,153 @@
+"""Modules as native code in three forms, unfused, decomposed and fused: all give the interpreter's bits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from kernel_harness import TARGETS
+from numpy.typing import NDArray
+from test_compile import call
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import Operation
+from xdsl.passes import PassPipeline
+
+from ivit_dialect.interpreter import run
+from ivit_dialect.load import parse_module
+from ivit_dialect.ops.arithmetic import BroadcastOp
+from ivit_dialect.ops.attention import AttentionOp
+from ivit_dialect.ops.linear import MatmulOp
+from ivit_dialect.store import StoreContext, WeightStore
+from lowering.compile import compile_program
+from lowering.targets import target_by_name
+from passes.pipelines import DECOMPOSE, FUSE
+from passes.registry import get_passes
+
+HEAD = """
+func.func @main(%image: tensor<?x7x12xi8>) -> tensor<?x1x12xi16> {
+  %w = ivit.constant "weight" : tensor<12x12xi8>
+  %b = ivit.constant "bias" : tensor<12xi32>
+  %m = ivit.constant "multipliers" : tensor<12xi32>
+  %ns = ivit.constant "norm.scale" : tensor<12xi32>
+  %no = ivit.constant "norm.offset" : tensor<12xi64>
+  %exp = ivit.constant "exp.table" : tensor<256xui8>
+  %gelu = ivit.constant "gelu.table" : tensor<256xi8>
+  %pos = ivit.constant "positions" : tensor<1x7x12xi16>
+  %x = ivit.add %image * 1100000000 shift 27, %pos
+    : (tensor<?x7x12xi8>, tensor<1x7x12xi16>) -> tensor<?x7x12xi16>
+"""
+
+QKV = """
+  %qa = ivit.linear %n, %w, %b
+    : (tensor<?x7x12xi8>, tensor<12x12xi8>, tensor<12xi32>) -> tensor<?x7x12xi32>
+  %q = ivit.requant %qa channels(%m : tensor<12xi32>) shift 38 : tensor<?x7x12xi32> -> tensor<?x7x12xi8>
+  %h = ivit.split_heads %q : tensor<?x7x12xi8> -> tensor<?x3x7x4xi8>
+  %s = ivit.matmul %h, %h transpose_b
+    : (tensor<?x3x7x4xi8>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x7xi32>
+"""
+
+TAIL = """
+  %a = ivit.merge_heads %c8 : tensor<?x3x7x4xi8> -> tensor<?x7x12xi8>
+  %pa = ivit.linear %a, %w, %b
+    : (tensor<?x7x12xi8>, tensor<12x12xi8>, tensor<12xi32>) -> tensor<?x7x12xi32>
+  %pr = ivit.requant %pa channels(%m : tensor<12xi32>) shift 36 : tensor<?x7x12xi32> -> tensor<?x7x12xi32>
+  %xr = ivit.requant %x * 1300000000 shift 30 : tensor<?x7x12xi16> -> tensor<?x7x12xi32>
+  %y = ivit.add %pr, %xr : (tensor<?x7x12xi32>, tensor<?x7x12xi32>) -> tensor<?x7x12xi16>
+  %f = ivit.requant %y * 1200000000 shift 37 : tensor<?x7x12xi16> -> tensor<?x7x12xi8>
+{gelu}
+  %z = ivit.add %y, %g * 1500000000 shift 31
+    : (tensor<?x7x12xi16>, tensor<?x7x12x{type}>) -> tensor<?x7x12xi16>
+  %sum = ivit.reduce sum %z dim 1 : tensor<?x7x12xi16> -> tensor<?x1x12xi32>
+  %mean = ivit.requant %sum * 306783378 shift 31 : tensor<?x1x12xi32> -> tensor<?x1x12xi16>
+  func.return %mean : tensor<?x1x12xi16>
+}}
+"""
+
+EXACT = (
+    HEAD
+    + """
+  %n = ivit.layernorm %x * %ns + %no shift 40 epsilon 12
+    : (tensor<?x7x12xi16>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
+"""
+    + QKV
+    + """
+  %e, %total = ivit.softmax %s * 1717986918 shift 36 table %exp
+    : (tensor<?x3x7x7xi32>, tensor<256xui8>) -> tensor<?x3x7x7xui8>, tensor<?x3x7x1xi32>
+  %c = ivit.matmul %e, %h : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi32>
+  %c8 = ivit.row_requant %c * 274877906944 / %total min 255 shift 38
+    : (tensor<?x3x7x4xi32>, tensor<?x3x7x1xi32>) -> tensor<?x3x7x4xi8>
+"""
+    + TAIL.format(
+        gelu="  %g = ivit.lookup %f, %gelu : (tensor<?x7x12xi8>, tensor<256xi8>) -> tensor<?x7x12xi8>",
+        type="i8",
+    )
+)
+
+SHIFTS = (
+    HEAD
+    + """
+  %n = ivit.i_layernorm %x * %ns + %no shift 50
+    : (tensor<?x7x12xi16>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
+"""
+    + QKV
+    + """
+  %s8 = ivit.requant %s * 1717986918 shift 38 : tensor<?x3x7x7xi32> -> tensor<?x3x7x7xi8>
+  %e = ivit.shiftmax %s8 x0 60 n 15 bits 16 : tensor<?x3x7x7xi8> -> tensor<?x3x7x7xi16>
+  %c = ivit.matmul %e, %h : (tensor<?x3x7x7xi16>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi32>
+  %c8 = ivit.requant %c * 1500000000 shift 45 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
+"""
+    + TAIL.format(
+        gelu="  %g = ivit.shiftgelu %f x0 40 n 20 : tensor<?x7x12xi8> -> tensor<?x7x12xi16>", type="i16"
+    )
+)
+
+
+def weights() -> WeightStore:
+    rng = np.random.default_rng(11)
+
+    def draw(low: int, high: int, kind: Any, *shape: int) -> NDArray[Any]:
+        return rng.integers(low, high, shape, np.int64).astype(kind)
+
+    return WeightStore(
+        {
+            "weight": draw(-127, 128, np.int8, 12, 12),
+            "bias": draw(-999, 999, np.int32, 12),
+            "multipliers": draw(1 << 30, (1 << 31) - 1, np.int32, 12),
+            "norm.scale": draw(1 << 24, 1 << 25, np.int32, 12),
+            "norm.offset": draw(-(1 << 42), 1 << 42, np.int64, 12),
+            "exp.table": np.rint(255 * np.exp(-np.arange(256) / 40)).astype(np.uint8),
+            "gelu.table": draw(-128, 128, np.int8, 256),
+            "positions": draw(-900, 900, np.int16, 1, 7, 12),
+        }
+    )
+
+
+FORMS: dict[str, Callable[[ModuleOp], bool]] = {
+    "": lambda module: has(module, MatmulOp),
+    DECOMPOSE.spec(): lambda module: has(module, BroadcastOp),
+    FUSE.spec(): lambda module: has(module, AttentionOp) and not has(module, MatmulOp),
+}
+"""A pipeline, and what its result must hold."""
+
+
+def has(module: ModuleOp, kind: type[Operation]) -> bool:
+    return any(isinstance(op, kind) for op in module.walk())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("pipeline", FORMS, ids=["unfused", "decomposed", "fused"])
+@pytest.mark.parametrize("source", [EXACT, SHIFTS], ids=["exact", "shifts"])
+def test_every_form_of_a_module(target: str, pipeline: str, source: str) -> None:
+    ctx = StoreContext(store=weights())
+    images = np.random.default_rng(3).integers(-128, 128, (3, 7, 12)).astype(np.int8)
+    module = parse_module(source, "test.mlir", ctx)
+    expected = run(module, ctx.store, images)
+    assert len(np.unique(expected)) > 20
+    if pipeline:
+        PassPipeline.parse_spec(get_passes(), pipeline).apply(ctx, module)
+    assert FORMS[pipeline](module)
+    program = compile_program(module, ctx, target_by_name(target))
+    for threads in (1, 3):
+        np.testing.assert_array_equal(call(program, images, threads), expected)
