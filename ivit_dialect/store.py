@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
+from safetensors.numpy import save as to_bytes
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 
@@ -75,7 +76,8 @@ class WeightStore(MutableMapping[str, NDArray[Any]]):
         """Write a safetensors file, whole or not at all."""
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            save_file(self._arrays, temporary)
+            # safetensors' own save_file makes files that only their owner may read
+            temporary.write_bytes(to_bytes(self._arrays))
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)

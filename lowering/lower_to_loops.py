@@ -206,8 +206,8 @@ def build_entry(program: plan.ProgramOp, kernels: Kernels) -> func.FuncOp:
 class LowerToLoopsPass(ModulePass):
     """Replaces a ``plan.program`` by functions at the loops level.
 
-    ``target`` may name another processor than the plan was made for as long as it packs constants alike;
-    by default it is the plan's own.
+    ``target`` may name another processor than the plan was made for as long as it packs constants alike,
+    else PassFailedException; by default it is the plan's own.
     """
 
     name = "lower-to-loops"
@@ -220,9 +220,15 @@ class LowerToLoopsPass(ModulePass):
             raise PassFailedException(f"lower-to-loops: a module needs one plan.program, got {len(programs)}")
         (program,) = programs
         try:
-            target = target_by_name(self.target or program.target.data)
+            planned = target_by_name(program.target.data)
+            target = planned if self.target is None else target_by_name(self.target)
         except ValueError as error:
             raise PassFailedException(f"lower-to-loops: {error}") from error
+        if not target.packs_like(planned):
+            raise PassFailedException(
+                f"lower-to-loops: the plan packs weights for {planned.name}, which does not suit"
+                f" {target.name}: plan for it, with --lower-to-plan=target={target.name}"
+            )
         kernels = Kernels(target)
         entry = build_entry(program, kernels)
         for function in (build_barrier(), *kernels.functions, entry):

@@ -47,6 +47,11 @@ class Target:
         """How many integers of ``width`` bits a register holds."""
         return self.vector_bytes * 8 // width
 
+    def packs_like(self, other: Target) -> bool:
+        """Whether constants packed for ``other`` suit this one's kernels."""
+        mine, theirs = ((t.tile_columns, t.weight_dot.depth) for t in (self, other))
+        return mine == theirs
+
 
 PLAIN = DotInstruction(2, None, accumulates=False)
 PMADDWD_256 = DotInstruction(2, "llvm.x86.avx2.pmadd.wd", accumulates=False)

@@ -1,21 +1,25 @@
 """``ivit-opt``: the optimizer driver. Every pass and every named pipeline is a flag; flags run in order.
 
     ivit-opt --lower-to-int='softmax=ivit calibration=images.npz' model.mlir -o int.mlir
-    ivit-opt --fuse-requant int.mlir
+    ivit-opt --fuse int.mlir -o fused.mlir
     ivit-opt -p 'conv2d-to-linear,fuse-requant' int.mlir
 
 With ``-o FILE.mlir`` the weights go to ``FILE.safetensors`` beside it; on standard output they follow the
-IR as MLIR resources (``--elide-weights`` leaves them out).
+IR as MLIR resources (``--elide-weights`` leaves them out). IVIT_DEBUG=1 shows the traceback of an error.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +32,33 @@ from ivit_dialect.load import load_module, parse_module
 from ivit_dialect.resources import weights_as_resources
 from ivit_dialect.store import STORE_ATTRIBUTE, MissingWeightError, StoreContext
 from passes.pipelines import PIPELINES
-from passes.registry import get_passes
+
+USAGE = "ivit-opt [flags] [input_file]"
+SUMMARY = re.compile(r'"""(?:Pass )?`+[\w-]+`+: (?P<text>.+?)(?:""")?$')
+"""The first line of a pass's module."""
+
+
+@cache
+def own_passes() -> dict[str, str]:
+    """Passes of every room by name, with what they do; the rooms behind this one are found as plugins."""
+    entries = [entry for entry in entry_points(group="xdsl.universe") if entry.name.startswith("ivit_")]
+    found = {
+        name: _summary(entry.module.partition(".")[0], name)
+        for entry in entries
+        for name in entry.load().all_passes
+    }
+    return dict(sorted(found.items()))
+
+
+def _summary(room: str, name: str) -> str:
+    """What the pass ``name`` does, without importing it."""
+    spec = find_spec(room)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    path = Path(next(iter(spec.submodule_search_locations))) / f"{name.replace('-', '_')}.py"
+    with path.open(encoding="utf-8") as file:
+        line = SUMMARY.match(file.readline().rstrip())
+    return line["text"].replace("`", "") if line else name
 
 
 class _PipelineAction(argparse.Action):
@@ -63,7 +93,7 @@ class IvitOptMain(xDSLOptMain):
     version_format = "ivit-opt built from xdsl version {xdsl_version}"
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
-        flags = {f"--{name}" for name in (*PIPELINES, *get_passes())}
+        flags = {f"--{name}" for name in (*PIPELINES, *own_passes())}
         given = sys.argv[1:] if args is None else args
         # an explicit "=" keeps argparse from taking the input file for a flag's options
         super().__init__("ivit's optimizer driver", [f"{a}=" if a in flags else a for a in given])
@@ -87,7 +117,8 @@ class IvitOptMain(xDSLOptMain):
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         super().register_all_arguments(arg_parser)
-        arg_parser.description = __doc__
+        arg_parser.usage = USAGE
+        arg_parser.description = str(__doc__).replace("``", "")
         arg_parser.formatter_class = argparse.RawDescriptionHelpFormatter
         arg_parser.add_argument(
             "--elide-weights", action="store_true", help="leave the weights out of standard output"
@@ -99,8 +130,9 @@ class IvitOptMain(xDSLOptMain):
                 text += f"; options: {', '.join(pipeline.options)}"
             self._add_flag(pipelines, pipeline.name, text)
         passes = arg_parser.add_argument_group("passes")
-        for name in sorted(get_passes().keys() - PIPELINES.keys()):
-            self._add_flag(passes, name, f"the pass {name}")
+        for name, text in own_passes().items():
+            if name not in PIPELINES:
+                self._add_flag(passes, name, text)
 
     @staticmethod
     def _add_flag(group: argparse._ArgumentGroup, name: str, text: str) -> None:  # pyright: ignore[reportPrivateUsage]  # argparse has no public name
@@ -149,7 +181,7 @@ class IvitOptMain(xDSLOptMain):
     def output_resulting_program(self, prog: ModuleOp) -> str:
         store = self.store_context.store
         prog.attributes.pop(STORE_ATTRIBUTE, None)
-        if not store:
+        if not store or self.args.target.partition("{")[0] != "mlir":
             return super().output_resulting_program(prog)
         if self.args.output_file is not None:
             weights = Path(self.args.output_file).with_suffix(".safetensors")

@@ -76,7 +76,10 @@ DECOMPOSE = NamedPipeline(
     ),
 )
 LOWER_TO_PLAN = NamedPipeline(
-    "lower-to-plan", "fused integer level to kernel launches over one arena", ("plan-memory",)
+    "lower-to-plan",
+    "fused integer level to kernel launches over one arena",
+    ("plan-memory",),
+    {"target": ("plan-memory.target",)},
 )
 LOWER_TO_LOOPS = NamedPipeline(
     "lower-to-loops",

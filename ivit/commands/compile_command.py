@@ -4,12 +4,30 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ivit.commands.base import Command, add_normalisation
 from ivit.console import progress, stdout
 
 FAMILIES = ("exact", "ivit")
+
+
+class TargetAction(argparse.Action):
+    """Keeps the target's name; ``help`` lists the names and ends, whatever else the command line lacks."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if values == "help":
+            _print_targets()
+            parser.exit()
+        namespace.target = values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         text = f"exact, or ivit: the paper's {what} (default: exact)"
         parser.add_argument(f"--{kind}", choices=FAMILIES, default="exact", help=text)
     parser.add_argument(
-        "--target", default="cpu", help="cpu: this machine (default), or a name that --target help lists"
+        "--target",
+        action=TargetAction,
+        default="cpu",
+        help="cpu: this machine (default), or a name that --target help lists",
     )
     parser.add_argument(
         "--dump-stages", type=Path, metavar="DIR", help="write each level of the IR to a numbered file"
@@ -35,9 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    if options.target == "help":
-        _print_targets()
-        return
     from ivit.calibration import read_calibration
     from ivit.pipeline import Options, no_dump, to_artifact
     from ivit.source import open_source
