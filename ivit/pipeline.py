@@ -89,7 +89,12 @@ def from_integers(
     machine = target_by_name("host" if target == HOST else target)
     fused = ctx.store
     with one_line_errors("lowering"):
-        program = compile_program(module, ctx, machine, lambda name, level: dump(name, level, fused))
+        program = compile_program(
+            module,
+            ctx,
+            machine,
+            None if dump is no_dump else lambda name, level: dump(name, level, fused),
+        )
     features = (required_features(machine), program.features)
     native = NativeProgram(
         object_code=program.object_code,

@@ -13,6 +13,7 @@ from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
 from ivit_dialect.torch.constants import constant_number
+from ivit_dialect.torch.kernels.floating import matmul
 from ivit_dialect.torch.ops_nn import (
     AtenConv2dOp,
     AtenConvolutionOp,
@@ -111,7 +112,7 @@ class MinMax:
             self._see(op, name, array)
         factor = constant_number(op.scale)
         scale = query.shape[-1] ** -0.5 if factor is None else factor
-        self._see(op, SCORE_RANGE, (query @ key.swapaxes(-1, -2)) * scale)
+        self._see(op, SCORE_RANGE, matmul(query, key.swapaxes(-1, -2)) * scale)
 
     def _see(self, op: Operation, name: str, array: NDArray[Any]) -> None:
         low, high = float(array.min()), float(array.max())
