@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
 from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
@@ -18,11 +19,11 @@ from lowering import plan
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
 from lowering.kernels.base import is_unsigned
 from lowering.lower_to_loops import ENTRY, LowerToLoopsPass
-from lowering.pipelines import LOOPS_TO_LLVM
 from lowering.plan_memory import PlanMemoryPass
 from lowering.registry import get_passes
 from lowering.targets import Target
 from lowering.weights import pack_weights
+from passes.pipelines import LOWER_TO_LLVM
 
 Dump = Callable[[str, str], None]
 """Gets each stage, by name (``plan``, ``loops``, ``llvm``, ``asm``) and text."""
@@ -118,10 +119,10 @@ def compile_program(
     )
 
 
-def lower_to_llvm(module: ModuleOp, ctx: StoreContext) -> None:
+def lower_to_llvm(module: ModuleOp, ctx: Context) -> None:
     """From the ``loops`` level to the ``llvm`` dialect, in place."""
     passes = {**get_passes(), ReconcileUnrealizedCastsPass.name: lambda: ReconcileUnrealizedCastsPass}
-    PassPipeline(tuple(passes[name]()() for name in LOOPS_TO_LLVM.split(","))).apply(ctx, module)
+    PassPipeline(tuple(passes[name]()() for name in LOWER_TO_LLVM.passes)).apply(ctx, module)
 
 
 def _array(kind: object) -> tuple[tuple[int, ...], str]:

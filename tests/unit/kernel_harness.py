@@ -12,19 +12,16 @@ from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, ModuleOp, TensorType
 from xdsl.ir import Attribute, Operation, SSAValue
-from xdsl.passes import PassPipeline
-from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
 from xdsl.utils.hints import isa
 
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.types import ui8
+from lowering.compile import lower_to_llvm
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
 from lowering.kernels.base import KernelSpec, Launch, Packed, Viewed, build_function
 from lowering.kernels.registry import families, plans
 from lowering.packing import PACKINGS
-from lowering.pipelines import LOOPS_TO_LLVM
 from lowering.plan import byte_size
-from lowering.registry import get_dialects, get_passes
 from lowering.targets import Target, host_targets, target_by_name
 from runtime.jit import LoadedObject
 
@@ -134,21 +131,12 @@ def loops_module(spec: KernelSpec, target: Target) -> ModuleOp:
     return module
 
 
-def lower_to_llvm(module: ModuleOp) -> None:
-    """From the loops level to the ``llvm`` dialect, in place."""
-    context = Context()
-    for dialect in get_dialects().values():
-        context.load_dialect(dialect())
-    passes = {**get_passes(), ReconcileUnrealizedCastsPass.name: lambda: ReconcileUnrealizedCastsPass}
-    PassPipeline(tuple(passes[name]()() for name in LOOPS_TO_LLVM.split(","))).apply(context, module)
-
-
 @cache
 def compiled(spec: KernelSpec, target_name: str) -> tuple[LoadedObject, ObjectCode]:
     """A kernel as native code."""
     target = target_by_name(target_name)
     module = loops_module(spec, target)
-    lower_to_llvm(module)
+    lower_to_llvm(module, Context())
     code = compile_module(module, MachineSpec(target.triple, target.cpu, target.features))
     return LoadedObject(code.object_code, ["kernel"]), code
 

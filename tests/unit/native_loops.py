@@ -15,8 +15,8 @@ from xdsl.passes import ModulePass, PassPipeline
 from xdsl.transforms import get_all_passes
 
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
-from lowering.pipelines import LOOPS_TO_LLVM
 from lowering.registry import get_dialects, get_passes
+from passes.pipelines import LOWER_TO_LLVM
 from runtime.jit import LoadedObject
 
 
@@ -35,7 +35,7 @@ def parse(text: str) -> ModuleOp:
     return module
 
 
-def run_pipeline(module: ModuleOp, pipeline: str = LOOPS_TO_LLVM) -> ModuleOp:
+def run_pipeline(module: ModuleOp, pipeline: str = LOWER_TO_LLVM.spec()) -> ModuleOp:
     """The module after the passes, each of which must leave valid IR."""
 
     def verify(_: ModulePass | None, after: ModuleOp, __: ModulePass | None) -> None:

@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import LLVMTranslationException
 from lowering.emit_llvm import emit_llvm
 from lowering.emit_object import MachineSpec, compile_llvm_ir, compile_to_assembly, parse_llvm
 from lowering.mnemonics import floating_point_instructions, mnemonics
-from lowering.pipelines import LOOPS_TO_LLVM
+from passes.pipelines import LOWER_TO_LLVM
 from runtime.jit import LoadedObject
 
 LINUX = "x86_64-unknown-linux-gnu"
@@ -358,4 +358,4 @@ def test_linear_in_the_number_of_ops() -> None:
 
 def test_the_pipeline_is_the_one_that_lit_runs() -> None:
     path = Path(__file__).parents[1] / "filecheck" / "lowering" / "loops-to-llvm.mlir"
-    assert f"-p {LOOPS_TO_LLVM} |" in path.read_text().splitlines()[0]
+    assert f"-p {LOWER_TO_LLVM.spec()} |" in path.read_text().splitlines()[0]
