@@ -4,8 +4,8 @@
 attributes an op must have; the constraints of ``spec.md`` that go further stay with the verifiers.
 Give upstream the generic form with properties as attributes:
 ``ivit-opt --print-op-generic --print-no-properties``. IRDL cannot say how an attribute is written, so
-upstream does not read ``ivit.reduce`` and ``ivit.attention``, which hold attributes of this dialect; the
-pass ``decompose-attention`` removes the second.
+upstream does not read ``ivit.attention``, which holds an attribute of this dialect: the pass
+``decompose-attention`` removes it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from ivit_dialect.dialect import Ivit
 TENSOR = "!builtin.tensor"
 INTEGER = "#builtin.integer"
 STRING = "#builtin.string"
+ATTRIBUTE_NAMES = ("attribute_value_names", "attributeValueNames")
+"""A property of `irdl.attributes`, as xDSL and as upstream spells it."""
 
 
 def _variadicity(definition: object) -> irdl.VariadicityAttr:
@@ -110,7 +112,7 @@ def text() -> str:
     """``export()`` in the generic form, which upstream's tools read."""
     stream = StringIO()
     Printer(stream, print_generic_format=True, print_properties_as_attributes=True).print_op(export())
-    return stream.getvalue() + "\n"
+    return stream.getvalue().replace(*ATTRIBUTE_NAMES) + "\n"
 
 
 if __name__ == "__main__":
