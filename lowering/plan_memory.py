@@ -41,6 +41,7 @@ class Buffer:
 
     size: int
     home: str = "arena"
+    name: str | None = None
     parent: tuple[Buffer, int] | None = None
     first: int | None = None
     last: int = 0
@@ -155,7 +156,7 @@ class Planner:
 
     def allocate(self, value: SSAValue, kind: plan.Buffer) -> Place:
         """A new buffer for ``value``."""
-        self.places[value] = Place(Buffer(plan.byte_size(kind)), 0, kind)
+        self.places[value] = Place(Buffer(plan.byte_size(kind), name=value.name_hint), 0, kind)
         return self.places[value]
 
     def append(self, step: Step) -> None:
@@ -242,6 +243,7 @@ class Emitter:
         key = (root, base + place.offset, place.kind)
         if key not in self._values:
             self._values[key] = self._make_place(*key)
+            self._values[key].name_hint = self._values[key].name_hint or place.buffer.name
         return self._values[key]
 
     def _make_place(self, root: Buffer, offset: int, kind: plan.Buffer) -> SSAValue:
@@ -250,6 +252,7 @@ class Emitter:
             whole = offset == 0 and plan.byte_size(kind) == root.size
             first = kind if whole else _flat(root, kind)
             home = self._homes[root] = self._add(plan.SliceOp(self._offsets[root], first))
+            home.name_hint = root.name
         if home.type == kind and offset == 0:
             return home
         return self._add(plan.ViewOp(home, offset, kind))
@@ -287,7 +290,9 @@ class Emitter:
             return value
         kind = value.type
         assert isa(kind, plan.Buffer)
-        return self._add(plan.ViewOp(value, 0, buffer_type(shape, kind.element_type)))
+        view = self._add(plan.ViewOp(value, 0, buffer_type(shape, kind.element_type)))
+        view.name_hint = value.name_hint
+        return view
 
 
 def _flat(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
@@ -313,7 +318,8 @@ def _main(module: ModuleOp) -> func.FuncOp:
 def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
     """The program that computes ``main`` for one image; PassFailedException where it cannot."""
     planner = Planner(target)
-    image = Place(Buffer(plan.byte_size(image_type(main.args[0])), IMAGE), 0, image_type(main.args[0]))
+    kind = image_type(main.args[0])
+    image = Place(Buffer(plan.byte_size(kind), IMAGE, IMAGE), 0, kind)
     planner.places[main.args[0]] = image
     *ops, terminator = main.body.block.ops
     for op in ops:
@@ -321,7 +327,7 @@ def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
     if len(terminator.operands) != 1:
         raise PassFailedException(f"plan-memory: @{main.sym_name.data} must return one tensor")
     result = terminator.operands[0]
-    output = Buffer(plan.byte_size(image_type(result)), OUTPUT)
+    output = Buffer(plan.byte_size(image_type(result)), OUTPUT, OUTPUT)
     planner.finish(result, output)
 
     block = Block(arg_types=[image.kind, image_type(result)])

@@ -75,6 +75,9 @@ class _Conv2dPattern(RewritePattern):
             multipliers=op.multipliers,
             shift=op.shift,
         )
+        patches.output.name_hint = "patches"
+        for constant in (weight, bias):
+            constant.output.name_hint = constant.key.data.replace(".", "_")
         rewriter.insert([patches, weight, bias, linear])
         rewriter.replace(collapse, [], [linear.output])
         rewriter.erase(op)

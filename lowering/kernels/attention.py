@@ -125,5 +125,10 @@ class Attention:
         each_lane(b, self._channels, self._step, body)
 
 
-ATTENTION = KernelFamily("attention", lambda b: Attention(b).build(), {AttentionOp: plan_attention})
+ATTENTION = KernelFamily(
+    "attention",
+    lambda b: Attention(b).build(),
+    {AttentionOp: plan_attention},
+    ("query", "key", "value", "table"),
+)
 FAMILIES = (ATTENTION,)

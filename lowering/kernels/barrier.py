@@ -33,13 +33,16 @@ def build_barrier() -> func.FuncOp:
         before = b.insert(llvm_ext.AtomicLoadOp(generation, i32, "acquire")).res
         one = b.constant(1, i32)
         earlier = b.insert(llvm_ext.AtomicRMWOp("add", arrivals, one, "acq_rel")).res
-        arrived = b.add(earlier, one)
-        is_last = b.compare("eq", arrived, b.from_index(threads, 32))
-        with b.when(is_last):
+        is_last = b.compare("eq", b.add(earlier, one), b.from_index(threads, 32))
+        last, other = Block(), Block()
+        with b.inside(last):
             b.insert(llvm_ext.AtomicStoreOp(b.constant(0, i32), arrivals, "monotonic"))
             b.insert(llvm_ext.AtomicStoreOp(b.add(before, one), generation, "release"))
-        with b.when(b.compare("ne", arrived, b.from_index(threads, 32))):
+            b.insert(scf.YieldOp())
+        with b.inside(other):
             _spin(b, generation, before)
+            b.insert(scf.YieldOp())
+        b.insert(scf.IfOp(is_last, [], Region(last), Region(other)))
     b.insert(func.ReturnOp())
     kind = FunctionType.from_lists([BARRIER_TYPE, INDEX], [])
     return func.FuncOp(BARRIER, kind, Region(entry), visibility="private")

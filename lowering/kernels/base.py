@@ -122,12 +122,14 @@ BuildFunction: TypeAlias = Callable[[KernelBuilder], None]
 class KernelFamily:
     """A kernel by name.
 
-    ``plans`` maps op classes to functions ``(op, target) -> Launch``, ``build`` emits the body.
+    ``plans`` maps op classes to functions ``(op, target) -> Launch``, ``build`` emits the body; ``inputs``
+    names the arguments of the function.
     """
 
     name: str
     build: BuildFunction
     plans: Mapping[type[Operation], PlanFunction] = field(default_factory=dict[type[Operation], PlanFunction])
+    inputs: tuple[str, ...] = ("x",)
 
 
 def build_function(family: KernelFamily, spec: KernelSpec, target: Target, symbol: str) -> func.FuncOp:
@@ -135,8 +137,9 @@ def build_function(family: KernelFamily, spec: KernelSpec, target: Target, symbo
     types: list[Attribute] = [signless(m) for m in spec.memrefs]
     types += [i64] * len(spec.scalars) + [INDEX, INDEX]
     entry = Block(arg_types=types)
-    names = [f"in{i}" for i in range(spec.inputs)]
-    names += [f"out{i}" for i in range(len(spec.memrefs) - spec.inputs)]
+    names = [*family.inputs, *(f"in{i}" for i in range(len(family.inputs), spec.inputs))][: spec.inputs]
+    outputs = len(spec.memrefs) - spec.inputs
+    names += ["y"] if outputs == 1 else [f"y{i}" for i in range(outputs)]
     for argument, name in zip(entry.args, [*names, *spec.scalars, "thread", "threads"], strict=True):
         argument.name_hint = name
     builder = KernelBuilder(spec, target, entry)

@@ -6,7 +6,8 @@ folded. Constants are made once, at the top of the function.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import operator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
@@ -22,6 +23,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     StridedLayoutAttr,
     VectorType,
+    i1,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -68,6 +70,25 @@ def shape(value: Value) -> tuple[int, ...]:
     return value.type.get_shape()
 
 
+def _constant_name(value: int, kind: Attribute) -> str:
+    """As MLIR names constants: ``c64``, ``c-128_i8``; a vector's lanes come before its element type."""
+    if isa(kind, VectorType[IntegerType]):
+        return f"c{value}_{kind.get_shape()[0]}x{kind.element_type}"
+    return f"c{value}" if isinstance(kind, IndexType) else f"c{value}_{kind}"
+
+
+_FOLDS: dict[type[Operation], Callable[[int, int], int]] = {
+    arith.AddiOp: operator.add,
+    arith.MuliOp: operator.mul,
+    arith.MinSIOp: min,
+    arith.MaxSIOp: max,
+}
+"""What is computed here where both sides are known indices (none of these is near a wrap)."""
+
+_COUNTERS = "ijklmn"
+"""Names of nested loops' counters, from the outermost on."""
+
+
 def with_width(kind: Attribute, width: int) -> IntegerType | VectorType[IntegerType]:
     """The scalar or vector type ``kind`` with elements of ``width`` bits."""
     return VectorType(IntegerType(width), kind.shape) if isa(kind, VectorType) else IntegerType(width)
@@ -94,6 +115,8 @@ class LoopBuilder:
         self._entry = entry
         self._builder = Builder(InsertPoint.at_end(entry))
         self._constants: dict[tuple[int, Attribute], Value] = {}
+        self._known_indices: dict[Value, int] = {}
+        self._depth = 0
         self._last_constant: Operation | None = None
 
     def insert(self, op: OpT) -> OpT:
@@ -135,6 +158,10 @@ class LoopBuilder:
             self._builder.insertion_point = InsertPoint.at_end(self._entry)
         self._last_constant = op
         self._constants[key] = op.result
+        value, kind = key
+        op.result.name_hint = _constant_name(value, kind)
+        if isinstance(kind, IndexType):
+            self._known_indices[op.result] = value
         return op.result
 
     def value(self, operand: Operand, kind: Attribute = INDEX) -> Value:
@@ -144,8 +171,15 @@ class LoopBuilder:
     # Arithmetic: scalars, vectors and indices alike; a Python integer takes the other side's type
 
     def _binary(self, op: type[arith.SignlessIntegerBinaryOperation], x: Operand, y: Operand) -> Value:
+        fold, known_x, known_y = _FOLDS.get(op), self._known_index(x), self._known_index(y)
+        if fold is not None and known_x is not None and known_y is not None:
+            return self.index(fold(known_x, known_y))
         kind = x.type if isinstance(x, SSAValue) else y.type if isinstance(y, SSAValue) else INDEX
         return self.insert(op(self.value(x, kind), self.value(y, kind))).result
+
+    def _known_index(self, x: Operand) -> int | None:
+        """The number that ``x`` is, where it is a Python integer or a constant index."""
+        return x if isinstance(x, int) else self._known_indices.get(x)
 
     def add(self, x: Operand, y: Operand) -> Value:
         """``x + y`` (wraps)."""
@@ -211,6 +245,9 @@ class LoopBuilder:
 
     def compare(self, predicate: str, x: Value, y: Operand) -> Value:
         """``x predicate y`` as i1, lane by lane; predicates of ``arith.cmpi`` (``slt``, ``eq``, …)."""
+        known_x, known_y = self._known_index(x), self._known_index(y)
+        if predicate == "eq" and known_x is not None and known_y is not None:
+            return self.constant(int(known_x == known_y), i1)
         return self.insert(arith_ext.cmpi(x, self.value(y, x.type), predicate)).result
 
     def select(self, condition: Value, x: Operand, y: Operand) -> Value:
@@ -341,14 +378,20 @@ class LoopBuilder:
         block = Block(arg_types=[INDEX, *(value.type for value in carried)])
         op = self.insert(scf.ForOp(*bounds, list(carried), Region(block)))
         loop = Loop(block.args[0], tuple(block.args[1:]), tuple(op.results))
+        loop.index.name_hint = _COUNTERS[self._depth % len(_COUNTERS)]
         with self.inside(block):
+            self._depth += 1
             yield loop
+            self._depth -= 1
             assert len(loop.yielded) == len(carried), "every carried value needs its next value"
             self.insert(scf.YieldOp(*loop.yielded))
 
     @contextmanager
     def when(self, condition: Value) -> Generator[None]:
-        """``if condition``."""
+        """``if condition``; what is known to hold needs no test."""
+        if condition is self._constants.get((1, i1)):
+            yield
+            return
         block = Block()
         self.insert(scf.IfOp(condition, [], Region(block)))
         with self.inside(block):
@@ -369,4 +412,5 @@ class LoopBuilder:
         """The part [first, last) of ``total`` pieces of work that is this thread's."""
         first = self.div_unsigned(self.mul(thread, total), threads)
         last = self.div_unsigned(self.mul(self.add(thread, 1), total), threads)
+        first.name_hint, last.name_hint = "first", "last"
         return first, last

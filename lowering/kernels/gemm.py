@@ -181,4 +181,4 @@ class Gemm:
         return updated
 
 
-LINEAR = KernelFamily("linear", lambda b: Gemm(b).build(), {LinearOp: plan_linear})
+LINEAR = KernelFamily("linear", lambda b: Gemm(b).build(), {LinearOp: plan_linear}, ("x", "weight", "bias"))

@@ -23,18 +23,24 @@ class Epilogue:
         (self._output,) = b.outputs
         self._unsigned = is_unsigned(b.spec.memrefs[-1])
         operands = list(b.inputs[3:])
+
+        def operand(name: str) -> Value:
+            value = operands.pop(0)
+            value.name_hint = name
+            return value
+
         self._requant: Requant | None = None
         self._multipliers: Value | None = None
         self._table: ByteTable | None = None
         self._residual: Value | None = None
         self._spill = b.alloca([lanes], element_width(self._output))
         if "requant" in b.config:
-            self._requant = self._make_requant(operands.pop(0))
+            self._requant = self._make_requant(operand("multipliers"))
         if b.flag("lookup"):
             self._indices = b.alloca([rows, columns], 8)
-            self._table = ByteTable(b, operands.pop(0))
+            self._table = ByteTable(b, operand("table"))
         if "residual" in b.config:
-            self._residual = operands.pop(0)
+            self._residual = operand("residual")
             self._residual_unsigned = is_unsigned(b.spec.memrefs[b.inputs.index(self._residual)])
             self._residual_spill = b.alloca([lanes], element_width(self._residual))
             self._residual_requant = Requant(

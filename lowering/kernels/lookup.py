@@ -153,5 +153,5 @@ def build_lookup(b: KernelBuilder) -> None:
     each_lane_shared(b, count, step, body)
 
 
-LOOKUP = KernelFamily("lookup", build_lookup, {LookupOp: plan_lookup})
+LOOKUP = KernelFamily("lookup", build_lookup, {LookupOp: plan_lookup}, ("x", "table"))
 FAMILIES = (LOOKUP,)

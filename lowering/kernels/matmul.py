@@ -112,5 +112,5 @@ def build_matmul(b: KernelBuilder) -> None:
         last.build(b.index(whole * size))
 
 
-MATMUL = KernelFamily("matmul", build_matmul, {MatmulOp: plan_matmul})
+MATMUL = KernelFamily("matmul", build_matmul, {MatmulOp: plan_matmul}, ("lhs", "rhs"))
 FAMILIES = (MATMUL,)

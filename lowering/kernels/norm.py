@@ -143,6 +143,7 @@ def build_i_layernorm(b: KernelBuilder) -> None:
         each_lane(b, channels, rows.step, normalise)
 
 
-LAYERNORM = KernelFamily("layernorm", build_layernorm, {LayerNormOp: plan_layernorm})
-I_LAYERNORM = KernelFamily("i_layernorm", build_i_layernorm, {ILayerNormOp: plan_i_layernorm})
+INPUTS = ("x", "scale", "offset")
+LAYERNORM = KernelFamily("layernorm", build_layernorm, {LayerNormOp: plan_layernorm}, INPUTS)
+I_LAYERNORM = KernelFamily("i_layernorm", build_i_layernorm, {ILayerNormOp: plan_i_layernorm}, INPUTS)
 FAMILIES = (LAYERNORM, I_LAYERNORM)

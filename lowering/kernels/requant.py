@@ -211,8 +211,10 @@ def build_affine(b: KernelBuilder) -> None:
 
 
 REQUANT = KernelFamily("requant", build_requant, {RequantOp: plan_requant})
-REQUANT_CHANNELS = KernelFamily("requant_channels", build_requant_channels)
-ROW_REQUANT = KernelFamily("row_requant", build_row_requant, {RowRequantOp: plan_row_requant})
-ADD = KernelFamily("add", build_add, {AddOp: plan_add})
-AFFINE = KernelFamily("affine", build_affine, {AffineOp: plan_affine})
+REQUANT_CHANNELS = KernelFamily("requant_channels", build_requant_channels, inputs=("x", "multipliers"))
+ROW_REQUANT = KernelFamily(
+    "row_requant", build_row_requant, {RowRequantOp: plan_row_requant}, ("x", "divisor")
+)
+ADD = KernelFamily("add", build_add, {AddOp: plan_add}, ("lhs", "rhs"))
+AFFINE = KernelFamily("affine", build_affine, {AffineOp: plan_affine}, ("x", "scale", "offset"))
 FAMILIES = (REQUANT, REQUANT_CHANNELS, ROW_REQUANT, ADD, AFFINE)

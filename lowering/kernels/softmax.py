@@ -99,6 +99,6 @@ def build_shiftmax(b: KernelBuilder) -> None:
         each_lane(b, columns, step, probability)
 
 
-SOFTMAX = KernelFamily("softmax", build_softmax, {SoftmaxOp: plan_softmax})
+SOFTMAX = KernelFamily("softmax", build_softmax, {SoftmaxOp: plan_softmax}, ("x", "table"))
 SHIFTMAX = KernelFamily("shiftmax", build_shiftmax, {ShiftmaxOp: plan_shiftmax})
 FAMILIES = (SOFTMAX, SHIFTMAX)
