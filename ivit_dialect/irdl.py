@@ -11,7 +11,6 @@ upstream does not read ``ivit.attention``, which holds an attribute of this dial
 from __future__ import annotations
 
 from io import StringIO
-from typing import Any
 
 from xdsl.builder import Builder
 from xdsl.dialects import irdl
@@ -38,34 +37,16 @@ def _variadicity(definition: object) -> irdl.VariadicityAttr:
     return irdl.VariadicityAttr.SINGLE
 
 
-def _names_and_variadicities(
-    definitions: list[tuple[str, Any]],
-) -> tuple[list[str], list[irdl.VariadicityAttr]]:
-    """Several optional operands become one variadic: upstream wants segment sizes under another name."""
-    names = [name for name, _ in definitions]
-    variadicities = [_variadicity(definition) for _, definition in definitions]
-    optional = [i for i, v in enumerate(variadicities) if v != irdl.VariadicityAttr.SINGLE]
-    if len(optional) > 1:
-        first = optional[0]
-        return [*names[:first], "optional"], [*variadicities[:first], irdl.VariadicityAttr.VARIADIC]
-    return names, variadicities
-
-
 def _operation(op: type[IRDLOperation]) -> irdl.OperationOp:
     definition = op.get_irdl_definition()
     block = Block()
     builder = Builder(InsertPoint.at_end(block))
     for kind, definitions in ((irdl.OperandsOp, definition.operands), (irdl.ResultsOp, definition.results)):
-        names, variadicities = _names_and_variadicities(list(definitions))
-        if names:
-            tensors = [builder.insert(irdl.BaseOp(TENSOR)).output for _ in names]
-            builder.insert(
-                kind(
-                    tensors,
-                    irdl.VariadicityArrayAttr(ArrayAttr(variadicities)),
-                    ArrayAttr(StringAttr(name) for name in names),
-                )
-            )
+        if definitions:
+            tensors = [builder.insert(irdl.BaseOp(TENSOR)).output for _ in definitions]
+            variadicities = ArrayAttr(_variadicity(operand) for _, operand in definitions)
+            names = ArrayAttr(StringAttr(name) for name, _ in definitions)
+            builder.insert(kind(tensors, irdl.VariadicityArrayAttr(variadicities), names))
     required = {
         name: _attribute_constraint(builder, property_)
         for name, property_ in definition.properties.items()

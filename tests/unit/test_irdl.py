@@ -40,7 +40,7 @@ def parse() -> Callable[[str], Any]:
 
 
 def generic(source: str, pipeline: str) -> str:
-    """``source`` after ``pipeline``, as ``--print-op-generic --print-no-properties`` prints it."""
+    """``source`` after ``pipeline``, in the form that ``ivit_dialect.irdl`` asks for."""
     ctx = StoreContext(store=weights())
     module = parse_module(source, "test.mlir", ctx)
     if pipeline:
