@@ -1,6 +1,6 @@
 """Write the demo's package data: the trained model as torch-level IR, and 2,000 test images.
 
-    python -m examples.export_demo
+    python -m examples.export_demo fashion_vit.safetensors
 
 Needs the extra [import], the checkpoint that ``train_fashion_vit.py`` writes, and Debian's package
 ``dataset-fashion-mnist``. The images are 200 of each class of the test split, none of which was trained on.
@@ -9,21 +9,19 @@ Needs the extra [import], the checkpoint that ``train_fashion_vit.py`` writes, a
 from __future__ import annotations
 
 import argparse
-import gzip
 import os
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from examples.fashion_vit import CHECKPOINT, MEAN, STD, FashionViT
+from examples.fashion_vit import MEAN, STD, FashionViT
+from examples.train_fashion_vit import DATA, load_split
 from ivit_dialect.load import save_module
 from ivit_dialect.store import StoreContext
 from passes.import_model import import_module
 
-DATA = Path("/usr/share/datasets/fashion-mnist")
 OUTPUT = Path(__file__).parents[1] / "ivit" / "demo"
 CLASSES, PER_CLASS, SEED = 10, 200, 2022
 
@@ -32,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT)
+    parser.add_argument("checkpoint", type=Path, help="what train_fashion_vit.py wrote")
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="folder to write to")
     options = parser.parse_args()
@@ -52,20 +50,13 @@ def export_model(checkpoint: Path, path: Path) -> None:
 
 def export_images(data: Path, path: Path) -> None:
     """``images`` uint8 [2000, 28, 28, 1] and ``labels`` uint8 [2000] of the test split, in random order."""
-    images = read_idx(data / "t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1)
-    labels = read_idx(data / "t10k-labels-idx1-ubyte.gz", 8)
+    images, labels = load_split(data, "t10k")
     rng = np.random.default_rng(SEED)
     chosen = [rng.choice(np.flatnonzero(labels == c), PER_CLASS, replace=False) for c in range(CLASSES)]
     order = rng.permutation(np.concatenate(chosen))
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial.npz")
-    np.savez_compressed(temporary, images=images[order], labels=labels[order])
+    np.savez_compressed(temporary, images=images[order, :, :, None], labels=labels[order])
     os.replace(temporary, path)
-
-
-def read_idx(path: Path, header: int) -> NDArray[np.uint8]:
-    """The bytes of an IDX file after its header."""
-    with gzip.open(path) as file:
-        return np.frombuffer(file.read(), np.uint8, offset=header)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional as F
 
 MEAN, STD = 0.2860, 0.3530  # of the Fashion-MNIST training pixels, in units of [0, 1]
-CHECKPOINT = Path(__file__).with_name("fashion_vit.safetensors")
+TRAINED = Path(__file__).parents[1] / "ivit" / "demo" / "model.safetensors"
+"""The demo's weights, under the names of the state dict."""
 
 
 class Block(nn.Module):
@@ -74,12 +75,9 @@ class FashionViT(nn.Module):
 
 
 def trained() -> tuple[FashionViT, torch.Tensor]:
-    """The trained model in eval mode, with an example input float32 [1, 1, 28, 28].
-
-    Raises FileNotFoundError when ``train_fashion_vit.py`` has not written the checkpoint yet.
-    """
+    """The trained model in eval mode, with an example input float32 [1, 1, 28, 28]."""
     from safetensors.torch import load_file
 
     model = FashionViT()
-    model.load_state_dict(load_file(CHECKPOINT))
+    model.load_state_dict(load_file(TRAINED))
     return model.eval(), torch.zeros(1, 1, 28, 28)

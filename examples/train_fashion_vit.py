@@ -1,7 +1,10 @@
 """Train the demo model on Fashion-MNIST from scratch, on a CPU.
 
     apt-get install dataset-fashion-mnist
-    python examples/train_fashion_vit.py --epochs 20
+    python -m examples.train_fashion_vit --epochs 14 -o start.safetensors
+    python -m examples.train_fashion_vit --epochs 6 --peak-lr 6e-4 --shift 0 --init start.safetensors
+
+These two gave the demo's weights: 90.9 % of the test split.
 
 AdamW, a cosine schedule with warm-up, label smoothing, random shifts and mirroring, and an
 exponential moving average of the weights, which is what is saved.
@@ -17,7 +20,6 @@ import copy
 import gzip
 import math
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -26,8 +28,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
-sys.path.insert(0, str(Path(__file__).parent))
-from fashion_vit import CHECKPOINT, MEAN, STD, FashionViT
+from examples.fashion_vit import MEAN, STD, FashionViT
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
 
@@ -97,7 +98,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--bf16", action="store_true", help="bfloat16 matrix products")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, default=CHECKPOINT)
+    parser.add_argument("-o", "--output", type=Path, default=Path("fashion_vit.safetensors"))
     options = parser.parse_args()
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
