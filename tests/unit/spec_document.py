@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.ir import Operation
+from xdsl.irdl import IRDLOperation
 from xdsl.parser import Parser
 
 from ivit_dialect.element_types import numpy_dtype
@@ -21,7 +23,12 @@ SPEC = Path(__file__).parents[2] / "ivit_dialect" / "spec.md"
 _ENTRY = re.compile(r"^### (ivit\.\w+)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 _NUMBERED = re.compile(r"^- \(([CRT]\d+)\) (.+)$", re.MULTILINE)
 _BLOCK = re.compile(r"```mlir\n(.*?)```", re.DOTALL)
+_PLAIN_BLOCK = re.compile(r"^```\n(.*?)```", re.MULTILINE | re.DOTALL)
 _OPERAND = re.compile(r'^// (store ")?%?([\w.]+)"?: (tensor<.+>) = (.+)$', re.MULTILINE)
+_FORMAT = re.compile(r"`[^`]*`|type\(\$\w+\)|\$\w+|\)\?|\(")
+_WORDS = {"(": "{", ")?": "}?"}
+_FLAGS = ("transpose_b",)
+"""Properties that are there or not: their keyword says it."""
 _RESULT = re.compile(r"^// %(\w+) = (.+)$", re.MULTILINE)
 
 
@@ -40,9 +47,22 @@ class Entry:
     """One op's entry."""
 
     name: str
-    text: str
+    text: str = field(repr=False)
     constraints: dict[str, str] = field(repr=False)
     example: str = field(repr=False)
+
+    @property
+    def syntax(self) -> str:
+        """The paragraph *Syntax*, on one line."""
+        block = _PLAIN_BLOCK.search(self.text)
+        assert block, f"{self.name} has no syntax"
+        return " ".join(block.group(1).split())
+
+    def named(self) -> set[str]:
+        """What the paragraph *Operands* names: operands, results, and properties."""
+        paragraph = re.search(r"\*\*Operands\.\*\*(.*?)\n\n", self.text, re.DOTALL)
+        assert paragraph, f"{self.name} has no operands"
+        return set(re.findall(r"`([a-z_]\w*)`", paragraph[1]))
 
     def operands(self, ctx: StoreContext) -> list[Operand]:
         """What the example gives."""
@@ -69,6 +89,23 @@ def _array(values: str, type_: str, ctx: StoreContext) -> NDArray[Any]:
         sign, constant = (-1, values.removesuffix(" - i")) if values.endswith("- i") else (1, "0")
         return (int(constant) + sign * np.arange(length)).astype(dtype)
     return np.array(ast.literal_eval(values), dtype)
+
+
+def syntax_of(op: type[Operation]) -> str:
+    """The op's declared format as the specification writes it: ``%operand <property> {optional}?``."""
+    definition = cast(type[IRDLOperation], op).get_irdl_definition()
+    operands = {name for name, _ in definition.operands}
+    words = [", ".join(f"%{name}" for name, _ in definition.results), "=", op.name]
+    for token in _FORMAT.findall(str(definition.assembly_format)):
+        name = token.lstrip("$")
+        if token.startswith("$"):
+            flag = name in _FLAGS
+            words.append("" if flag else f"%{name}" if name in operands else f"<{name}>")
+        else:
+            words.append("type" if token.startswith("type") else _WORDS.get(token) or token.strip("`"))
+    text = " ".join(word for word in words if word)
+    text = re.sub(r"(?<=[({\[]) | (?=[,)}\]])", "", text)
+    return re.sub(r"\b(requant|lookup|residual|table|channels) (?=\()|(?<=%input) (?=\[)", r"\1", text)
 
 
 def entries() -> dict[str, Entry]:

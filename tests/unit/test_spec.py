@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from spec_document import entries, numbered
+from spec_document import entries, numbered, syntax_of
 from test_run_time_conditions import CONDITIONS
 from xdsl.dialects import get_all_dialects
 from xdsl.ir import Operation
+from xdsl.irdl import IRDLOperation
 
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.interpreter import call
@@ -23,7 +24,9 @@ from ivit_dialect.store import StoreContext, WeightStore
 ROOT = Path(__file__).parents[2]
 INVALID = ROOT / "tests" / "filecheck" / "ivit"
 ENTRIES = entries()
-PARAGRAPHS = ("Semantics.", "Rounding.", "Overflow.", "Constraints.", "Example.")
+PARAGRAPHS = ("Syntax.", "Operands.", "Semantics.", "Rounding.", "Overflow.", "Constraints.", "Example.")
+TYPES = {"i8", "ui8", "i16", "i32", "i64"}
+"""Types, which the paragraph *Operands* names too."""
 
 
 def make_context() -> StoreContext:
@@ -43,6 +46,15 @@ def test_entry_has_every_paragraph(name: str) -> None:
     positions = [ENTRIES[name].text.find(f"**{paragraph}**") for paragraph in PARAGRAPHS]
     assert -1 not in positions
     assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize("op", list(Ivit.operations), ids=lambda op: op.name)
+def test_syntax_and_operands_are_the_ops_own(op: type[IRDLOperation]) -> None:
+    definition = op.get_irdl_definition()
+    operands = [name for name, _ in (*definition.operands, *definition.results)]
+    entry = ENTRIES[op.name]
+    assert entry.syntax == syntax_of(op)
+    assert entry.named() - TYPES == {*operands, *definition.properties} - {"operandSegmentSizes"}
 
 
 @pytest.mark.parametrize("name", ENTRIES)
