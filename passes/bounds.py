@@ -31,7 +31,7 @@ def stored(value: SSAValue, store: WeightStore) -> NDArray[Any] | None:
 
 
 def accumulator_bounds(op: LinearOp | Conv2dOp, store: WeightStore) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Per output channel, the least and greatest accumulator over all inputs (methods 5.5): int64 arrays.
+    """Per output channel, the least and greatest accumulator over all inputs (methods.md 11): int64 arrays.
 
     From the weights where the store has them (sums of positive and of negative weights), else from the types.
     """

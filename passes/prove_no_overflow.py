@@ -1,7 +1,7 @@
 """``prove-no-overflow``: static bounds on every accumulator; refuses a module in which an integer could wrap.
 
 The verifiers prove what follows from types and shapes alone. This pass adds what needs the weights: the
-accumulator of each linear and convolution (methods 5.5: sums of weights, not ``K * 2^14``), recorded as
+accumulator of each linear and convolution (sums of weights, not ``K * 2^14``), recorded as
 ``ivit.accumulator = array<i64: least, greatest>``, and the 64-bit affine at the end of each LayerNorm.
 """
 

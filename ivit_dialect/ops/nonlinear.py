@@ -31,7 +31,7 @@ LAYERNORM_FRACTION_BITS = 20
 
 
 def require_shift_exp(x0: int, n: int, terms: int) -> None:
-    """``terms`` exponentials of at most ``x0 * 2^n`` must sum below 2^31 (methods 1.3, 1.4)."""
+    """``terms`` exponentials of at most ``x0 * 2^n`` must sum below 2^31 (methods.md 11)."""
     require(0 < x0 < 1 << 24, f"x0 must lie in [1, 2^24), got {x0}")
     require(0 <= n <= 30, f"n must lie in [0, 30], got {n}")
     require(

@@ -27,7 +27,7 @@ def dyadic(x: IntegerArray, multiplier: int | IntegerArray, shift: int, what: st
 def requant(
     x: IntegerArray, multiplier: int | IntegerArray, shift: int, out: DTypeLike, zero_point: int = 0
 ) -> IntegerArray:
-    """``clamp(((x * b + 2^(c-1)) >> c) + zero_point)`` to ``out`` (I-ViT Eqs. 9 and 10; methods 1.1).
+    """``clamp(((x * b + 2^(c-1)) >> c) + zero_point)`` to ``out`` (I-ViT Eqs. 9 and 10).
 
     ``x``: any integers of at most 32 bits [..., C]; ``multiplier``: an integer or int32 [C] (or [1]).
     """

@@ -14,7 +14,7 @@ def shiftgelu(x: IntegerArray, x0: int, n: int) -> IntegerArray:
     """ShiftGELU (I-ViT Algorithm 2): ``x * sigmoid(1.6875 x)`` of int8 rows; int16, output scale ``S / 128``.
 
     ``m = max(0, row maximum)``: with the paper's plain maximum, a row of negative inputs alone would raise
-    ``e^-m`` above 1 and shift past the word (methods 1.4).
+    ``e^-m`` above 1 and shift past the word (methods.md 7).
     """
     value = as_int64(x)
     p = value + (value >> 1) + (value >> 3) + (value >> 4)

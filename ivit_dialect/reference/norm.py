@@ -24,7 +24,7 @@ FRACTION_BITS = 20
 def layernorm(
     x: IntegerArray, scale: IntegerArray, offset: IntegerArray, shift: int, epsilon: int, out: DTypeLike
 ) -> IntegerArray:
-    """Exact LayerNorm: mean and variance scaled by C instead of divided (methods 5.3).
+    """Exact LayerNorm: mean and variance scaled by C instead of divided (methods.md 5).
 
     ``s = sum x; v = C * sum x^2 - s^2 + epsilon; (f, e) = rsqrt(v);``
     ``h = rounding_shift((C*x - s) * f, e - 20)`` is ``(x - mean) / std`` in Q20; ``y = affine(h)``.
@@ -43,7 +43,7 @@ def layernorm(
 def i_layernorm(
     x: IntegerArray, scale: IntegerArray, offset: IntegerArray, shift: int, out: DTypeLike
 ) -> IntegerArray:
-    """I-LayerNorm (I-ViT Sec. 3.5, Eq. 19; methods 1.5), its square root by Newton, its variance in int64.
+    """I-LayerNorm (I-ViT Sec. 3.5, Eq. 19), its square root by Newton, its variance in int64.
 
     ``u = floor((2 * sum x + C) / 2C); d = x - u; k = newton_sqrt(sum d^2);``
     ``h = (d * floor((2^31 - 1) / k)) >> 1``, of scale ``sqrt(C) / 2^30``; ``y = affine(h)``.

@@ -23,7 +23,7 @@ def isqrt(x: IntegerArray) -> Int64Array:
 
 
 def newton_sqrt(x: IntegerArray) -> Int64Array:
-    """Ten steps ``k <- (k + floor(x / k)) >> 1`` from 2^16 (I-ViT Eq. 19; methods 1.5).
+    """Ten steps ``k <- (k + floor(x / k)) >> 1`` from 2^16 (I-ViT Eq. 19).
 
     At least ``floor(sqrt(x))``, and at least 64. OverflowError outside [0, 2^41).
     """

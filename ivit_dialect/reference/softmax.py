@@ -51,7 +51,7 @@ def shiftmax(x: IntegerArray, x0: int, n: int, bits: int, out: DTypeLike) -> Int
 def softmax(
     x: IntegerArray, table: IntegerArray, multiplier: int, shift: int
 ) -> tuple[IntegerArray, IntegerArray]:
-    """Exponentials by table over the last dimension: uint8 codes, and int32 sums [..., 1] (methods 5.2).
+    """Exponentials by table over the last dimension: uint8 codes, and int32 sums [..., 1] (methods.md 6).
 
     ``i = min(255, ((max(x) - x) * b + 2^(c-1)) >> c)``; ``codes = table[i]``. The division by the sum is left
     to ``row_requant``. ValueError unless ``table[0]`` is 255.

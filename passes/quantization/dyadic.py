@@ -1,6 +1,6 @@
 """Real ratios as dyadic numbers ``b / 2^c`` (I-ViT Eq. 9): what requant multiplies and shifts by.
 
-``b`` is as large as 32 bits allow, so the relative error is at most 2^-31 (methods.md 1.1).
+``b`` is as large as 32 bits allow, so the relative error is at most 2^-31 (methods.md 2).
 """
 
 from __future__ import annotations

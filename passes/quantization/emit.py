@@ -209,7 +209,7 @@ class Emitter:
     def _sum(self, node: SumNode, scale: Scale, element: IntegerType) -> SSAValue:
         """Branches first, then the stream, then the constant.
 
-        Terms are int32, clamped only after the last addition: a branch may exceed the sum (accuracy.md).
+        Terms are int32, clamped only after the last addition: a branch may exceed the sum (methods.md 4).
         """
         ordered = sorted(node.terms, key=lambda term: not isinstance(term.node, LinearNode | ConvNode))
         if node.constant is None and len(ordered) == 1:

@@ -35,7 +35,7 @@ class _Scores:
 
 
 def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
-    """Exponentials by table, the division deferred to the context (accuracy.md recipe 7).
+    """Exponentials by table, the division deferred to the context (methods.md 6).
 
     The weights of a row add up to exactly 1, so an offset subtracted from the values (in their bias) comes
     out of the context unchanged: it centres the context's range, which makes its 8 bits asymmetric for free.

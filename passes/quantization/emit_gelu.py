@@ -14,7 +14,7 @@ from passes.quantization.tables import gelu_table
 
 
 def exact(emitter: Emitter, node: GeluNode) -> Quantised:
-    """A table on asymmetric int8, correctly rounded (accuracy.md recipe 8)."""
+    """A table on asymmetric int8, correctly rounded (methods.md 7)."""
     source = scales.gelu_input(node.source.calibrated())
     target = scales.asymmetric(node.calibrated())
     x = emitter.requantised(node.source, source, i8)

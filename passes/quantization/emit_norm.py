@@ -20,7 +20,7 @@ Rule: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64], Scale], No
 
 
 def exact(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) -> Quantised:
-    """``ivit.layernorm``: exact mean, variance and reciprocal root (accuracy.md recipe 3)."""
+    """``ivit.layernorm``: exact mean, variance and reciprocal root."""
     source = emitter.stream_slice(node.source)
     integers = _integers(node, exact_norm, scale)
     operands = _constants(emitter, node, integers)

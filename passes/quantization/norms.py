@@ -1,4 +1,4 @@
-"""LayerNorm's affine end in integers: gamma, beta, zero point, the rounding half (accuracy.md recipe 3)."""
+"""LayerNorm's affine end in integers: gamma, beta, zero point, the rounding half (methods.md 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quantisation steps and zero points from observed ranges (methods.md 1.1, accuracy.md recipe 2, 4, 8).
+"""Quantisation steps and zero points from observed ranges (methods.md 1).
 
 Another rule for a range (percentile, MSE, output error) is another function from ``Range`` to ``Range``.
 """
@@ -87,7 +87,7 @@ def gelu_input(range_: Range, bits: int = 8) -> Scale:
 def reciprocal(range_: Range, bits: int = 8) -> tuple[Scale, int]:
     """A symmetric scale of step ``1 / x0`` for an integer ``x0``: ShiftExp then has no temperature error.
 
-    ShiftExp takes the exponent for ``x * x0`` (methods.md 1.2): any other step makes e^x wrong by a factor.
+    ShiftExp takes the exponent for ``x * x0`` (methods.md 6): any other step makes e^x wrong by a factor.
     The step is never below the symmetric one, so nothing that was observed is clipped. Steps above 1 have no
     such x0: they stay as they are, with x0 = 1 (a flatter softmax rather than equal largest scores).
     """

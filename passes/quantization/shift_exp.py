@@ -1,4 +1,4 @@
-"""The exponent range ``n`` of ShiftExp: the octaves that occur, sums within 32 bits (methods.md 1.2 to 1.4).
+"""The exponent range ``n`` of ShiftExp: the octaves that occur, sums within 32 bits (methods.md 6 and 7).
 
 ``n`` beyond the octaves that occur changes no exponential, but it uses up the bits of IntDiv's reciprocal
 ``floor((2^31 - 1) / sum)``: with the paper's fixed n that is 1 to 31 for narrow ranges, 50 % to 3 % of error.

@@ -1,4 +1,4 @@
-"""256-entry tables, correctly rounded from float64 (methods.md 5.1 and 5.2, accuracy.md recipe 7 and 8)."""
+"""256-entry tables, correctly rounded from float64 (methods.md 6 and 7)."""
 
 from __future__ import annotations
 

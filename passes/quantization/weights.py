@@ -1,4 +1,4 @@
-"""Weights per channel in int8, biases in int32 (methods.md 1.1).
+"""Weights per channel in int8, biases in int32 (methods.md 3).
 
 Another way to round weights (GPTQ, AdaRound) or to choose their steps is another function that returns
 ``ChannelWeights``.

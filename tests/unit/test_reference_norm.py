@@ -114,7 +114,7 @@ def test_layernorm_of_equal_values_is_zero(channels: int) -> None:
 
 @pytest.mark.parametrize("channels", [channels for channels in CHANNELS if channels <= 2048])
 def test_i_layernorm_lies_near_layernorm(channels: int) -> None:
-    """Within a mean rounded to an integer, and a root and reciprocal rounded down (methods 1.5)."""
+    """Within a mean rounded to an integer, and a root and reciprocal rounded down (methods.md 5)."""
     for name, row in extreme_rows(channels).items():
         values = row.astype(np.float64)
         rounded = values - np.floor(values.mean() + 0.5)

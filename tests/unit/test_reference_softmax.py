@@ -122,7 +122,7 @@ def test_shiftmax_of_equal_scores_is_even(value: int, count: int) -> None:
     n = widest_n(20, count, 15)
     y = reference.shiftmax(row, 20, n, 16, np.int16)
     assert np.unique(y).size == 1
-    # the reciprocal has few bits where the sum has many: methods 1.3
+    # the reciprocal has few bits where the sum has many: methods.md 6
     share = Fraction(1 << 15, count)
     assert share * (1 - Fraction(count * 20 << n, 2**31 - 1)) - 1 < int(y[0, 0]) <= share
 
