@@ -64,8 +64,8 @@ def compile(
     options = Options(
         calibration=read_calibration(calibration),
         target=target,
-        mean=_floats(mean),
-        std=_floats(std),
+        mean=_floats("mean", mean),
+        std=_floats("std", std),
         softmax=softmax,
         gelu=gelu,
         layernorm=layernorm,
@@ -102,7 +102,11 @@ def _recompiled(artifact: Artifact, name: str) -> Artifact:
     return from_integers(source.module, source.ctx)
 
 
-def _floats(values: Sequence[float] | float | None) -> tuple[float, ...] | None:
+def _floats(name: str, values: object) -> tuple[float, ...] | None:
     if values is None:
         return None
-    return tuple(map(float, values)) if isinstance(values, Sequence) else (float(values),)
+    given: Any = values
+    try:
+        return tuple(map(float, given)) if hasattr(given, "__iter__") else (float(given),)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be numbers, one a channel, got {values!r}") from error

@@ -60,6 +60,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     options = build_parser().parse_args(arguments)
     try:
+        debug = knobs().debug
+    except ValueError as error:
+        notice(f"error: {error}")
+        return BAD_INPUT
+    try:
         options.run(options)
     except KeyboardInterrupt:
         notice("interrupted")
@@ -68,15 +73,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()  # whoever read our output has left; Python would complain when it exits
         return BAD_INPUT
     except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
-        return _report(error, f"error: {_line(error)}", BAD_INPUT)
+        return _report(error, f"error: {_line(error)}", BAD_INPUT, debug)
     except Exception as error:  # the last resort: still one line
         message = f"internal error: {type(error).__name__}: {_line(error)} (IVIT_DEBUG=1 shows where)"
-        return _report(error, message, INTERNAL)
+        return _report(error, message, INTERNAL, debug)
     return 0
 
 
-def _report(error: Exception, message: str, code: int) -> int:
-    if knobs().debug:
+def _report(error: Exception, message: str, code: int, debug: int) -> int:
+    if debug:
         traceback.print_exception(error)
     notice(message)
     return code

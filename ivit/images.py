@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivit.png import read_png
+from ivit_dialect.files import UNREADABLE_ARRAYS, check_readable
 from runtime.boundary import Boundary
 
 
@@ -59,8 +58,7 @@ def _stacked(paths: Sequence[Path]) -> NDArray[np.uint8]:
 
 
 def _read_arrays(path: Path) -> ImageSet:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_readable(path)
     try:
         loaded: Any = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -68,8 +66,8 @@ def _read_arrays(path: Path) -> ImageSet:
         with loaded:
             arrays = {name: loaded[name] for name in ("images", "labels") if name in loaded}
             names = list(loaded)
-    except (ValueError, EOFError, OSError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: not a readable .npz, .npy or .png file: {_line(error)}") from error
+    except UNREADABLE_ARRAYS as error:
+        raise ValueError(f"{path}: not a readable .npz, .npy or .png file{_reason(error)}") from error
     if "images" not in arrays:
         raise ValueError(
             f"{path}: expected an array 'images' (arrays in the file: {', '.join(names) or 'none'})"
@@ -87,5 +85,7 @@ def _labels(path: Path, arrays: dict[str, NDArray[Any]]) -> NDArray[np.int64] | 
     return labels.astype(np.int64)
 
 
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+def _reason(error: Exception) -> str:
+    """What NumPy says, but for its advice to trust the file: unknown bytes pass for a pickle."""
+    line = " ".join(str(error).split())
+    return f": {line}" if line and "allow_pickle" not in line else ""

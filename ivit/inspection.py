@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,6 +16,7 @@ from xdsl.utils.hints import isa
 from ivit.interface import boundary_of
 from ivit.pipeline import apply_pass, fuse
 from ivit.source import Source, open_integers, open_source
+from ivit_dialect.files import check_readable
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.types import ValueTensorType
 from runtime import artifact as artifacts
@@ -34,7 +37,8 @@ class Inspection:
 
 def inspect(path: Path) -> Inspection:
     """``path`` described; FileNotFoundError or ValueError, one line, for a file that is neither kind."""
-    if path.suffix == ".ivit":
+    check_readable(path)
+    if _is_artifact(path):
         return _inspect_artifact(path)
     source = open_source(path)
     result = Inspection([("level", source.level), ("weights", weights_text(source.ctx.store))])
@@ -42,6 +46,12 @@ def inspect(path: Path) -> Inspection:
         result.facts += boundary_rows(boundary_of(source.module))
     result.ops = op_rows(source.module)
     return result
+
+
+def _is_artifact(path: Path) -> bool:
+    """By the name, or by the beginning: a safetensors file has a length of 8 bytes, then JSON."""
+    with path.open("rb") as file:
+        return path.suffix == ".ivit" or file.read(9)[8:] == b"{"
 
 
 def _inspect_artifact(path: Path) -> Inspection:
@@ -63,7 +73,8 @@ def _inspect_artifact(path: Path) -> Inspection:
         ],
         op_rows(source.module),
     )
-    fuse(source.module, source.ctx)
+    with redirect_stderr(StringIO()):  # counts of what is fused were told when the file was made
+        fuse(source.module, source.ctx)
     apply_pass(PlanMemoryPass(program.target), source.module, source.ctx)
     result.kernels = kernel_rows(source)
     return result

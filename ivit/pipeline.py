@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
@@ -24,6 +24,9 @@ from passes.pipelines import FUSE
 from passes.registry import get_passes
 from runtime.artifact import Artifact
 from runtime.program import NativeProgram
+
+if TYPE_CHECKING:
+    from lowering.targets import Target
 
 Dump: TypeAlias = Callable[[str, ModuleOp | str, WeightStore], None]
 """Gets each level: its name, its module or text, and the weights that it names."""
@@ -50,9 +53,15 @@ class Options:
 
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
+    machine_of(options.target)
     if source.level == "torch":
         dump("torch", source.module, source.ctx.store)
         lower_to_int(source, options, report)
+    elif options != Options(target=options.target):
+        raise ValueError(
+            f"{source.name}: holds integers already: calibration, mean, std, softmax, gelu and layernorm say"
+            " how a torch-level model becomes integers; leave them out"
+        )
     return from_integers(source.module, source.ctx, options.target, report, dump)
 
 
@@ -78,7 +87,7 @@ def from_integers(
 ) -> Artifact:
     """An integer module compiled; ``module`` and ``ctx`` are changed on the way."""
     from lowering.compile import compile_program
-    from lowering.targets import required_features, target_by_name
+    from lowering.targets import required_features
 
     module.attributes.pop(STORE_ATTRIBUTE, None)
     boundary, text, store = boundary_of(module), module_text(module), _used(module, ctx.store)
@@ -86,7 +95,7 @@ def from_integers(
     fuse(module, ctx, report)
     dump("fused", module, ctx.store)
     report("native code", 0, 0)
-    machine = target_by_name("host" if target == HOST else target)
+    machine = machine_of(target)
     fused = ctx.store
     with one_line_errors("lowering"):
         program = compile_program(
@@ -109,6 +118,16 @@ def from_integers(
     return Artifact(boundary, native, text, store)
 
 
+def machine_of(target: str) -> Target:
+    """The target called ``target``, or this machine for ``cpu``; ValueError names the choices."""
+    from lowering.targets import TARGETS, target_by_name
+
+    if target != HOST and target not in TARGETS:
+        choices = ", ".join(TARGETS)
+        raise ValueError(f"unknown target {target!r}: choose {HOST} (this machine) or one of {choices}")
+    return target_by_name("host" if target == HOST else target)
+
+
 def fuse(module: ModuleOp, ctx: StoreContext, report: Report = silent) -> None:
     """An integer module to its fused form, in place: the pipeline ``--fuse``."""
     for name in FUSE.passes:
@@ -125,11 +144,12 @@ def apply_pass(compiler_pass: ModulePass, module: ModuleOp, ctx: StoreContext) -
 
 @contextmanager
 def one_line_errors(where: str) -> Generator[None]:
-    """xDSL's own exceptions as ValueError, one line that begins with ``where``."""
+    """Refusals as ValueError, one line that says ``where``."""
     try:
         yield
-    except (DiagnosticException, VerifyException) as error:
-        raise ValueError(f"{where}: {' '.join(str(error).split())}") from error
+    except (DiagnosticException, VerifyException, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise ValueError(line if where in line else f"{where}: {line}") from error
 
 
 def _used(module: ModuleOp, store: WeightStore) -> WeightStore:

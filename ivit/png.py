@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ivit_dialect.files import check_readable
+
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS = 1 << 26
 CHANNELS = {0: 1, 2: 3, 3: 1}
@@ -25,8 +27,7 @@ def read_png(path: Path) -> NDArray[np.uint8]:
 
     FileNotFoundError, or ValueError (one line) for a damaged file or a kind of PNG that is not read here.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_readable(path)
     try:
         return _decode(path.read_bytes())
     except (ValueError, struct.error, zlib.error) as error:

@@ -46,6 +46,8 @@ def open_source(source: object, weights: Weights | None = None) -> Source:
     ``ivit.store`` names; or (nn.Module, example input [N, C, H, W]). FileNotFoundError, ValueError or
     TypeError in one line for anything else.
     """
+    if weights is not None and not isinstance(source, ModuleOp):
+        raise TypeError("weights go with an xDSL ModuleOp; other models bring their own")
     if isinstance(source, (str, os.PathLike)):
         path = Path(cast("str | os.PathLike[str]", source))
         ctx = StoreContext()

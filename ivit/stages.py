@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
 
+from ivit_dialect.files import whole_file
 from ivit_dialect.load import save_module
 from ivit_dialect.store import WeightStore
 
@@ -19,6 +19,8 @@ class StageWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._count = 0
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(f"{folder}: is a file: name a folder for the stages")
         folder.mkdir(parents=True, exist_ok=True)
 
     def __call__(self, name: str, level: ModuleOp | str, weights: WeightStore) -> None:
@@ -28,9 +30,5 @@ class StageWriter:
         if isinstance(level, ModuleOp):
             save_module(level, weights, path)
             return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            temporary.write_text(level, encoding="utf-8")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path) as file:
+            file.write_text(level, encoding="utf-8")

@@ -6,7 +6,6 @@ bytes. torch-mlir's own text carries the bytes itself, in a resource section: th
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -30,11 +29,14 @@ from xdsl.utils.hints import isa
 
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.element_types import check_array, numpy_dtype
+from ivit_dialect.files import check_readable, check_writable, whole_file
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.parser import ModuleParser
 from ivit_dialect.resources import Resources, split_resources
 from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore, store_path
 from ivit_dialect.torch import Torch
+
+WEIGHTS_SUFFIX = ".safetensors"
 
 
 def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True) -> ModuleOp:
@@ -47,8 +49,7 @@ def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True)
     for text that does not parse or verify and for weights that are missing or do not fit their type.
     Without ``weights_required`` a missing weight is left to the pass that needs it.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+    check_readable(path)
     ctx.store = WeightStore()
     return _load(path.read_bytes(), path, ctx, weights_required)
 
@@ -68,20 +69,26 @@ def parse_module(
 def save_module(module: ModuleOp, store: WeightStore, path: Path) -> None:
     """Write ``module`` to ``path`` and ``store`` beside it (suffix .safetensors), each whole or not at all.
 
-    The module gets the attribute ``ivit.store``, or loses it where the store is empty.
+    The module gets the attribute ``ivit.store``, or loses it where the store is empty. OSError, or ValueError
+    where ``path`` is the name that the weights must have.
     """
-    weights = path.with_suffix(".safetensors")
-    if len(store):
-        store.save(weights)
-        module.attributes[STORE_ATTRIBUTE] = StringAttr(weights.name)
-    else:
-        module.attributes.pop(STORE_ATTRIBUTE, None)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_text(module_text(module), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    check_module_path(path)
+    with whole_file(path) as file:
+        weights = path.with_suffix(WEIGHTS_SUFFIX)
+        if len(store):
+            module.attributes[STORE_ATTRIBUTE] = StringAttr(weights.name)
+        else:
+            module.attributes.pop(STORE_ATTRIBUTE, None)
+        file.write_text(module_text(module), encoding="utf-8")
+        if len(store):
+            store.save(weights)
+
+
+def check_module_path(path: Path) -> None:
+    """OSError, or ValueError, one line each, where ``save_module`` cannot write to ``path``."""
+    check_writable(path)
+    if path.suffix == WEIGHTS_SUFFIX:
+        raise ValueError(f"{path}: the weights get that name: name the module FILE.mlir")
 
 
 def module_text(module: ModuleOp) -> str:
@@ -106,7 +113,7 @@ def _load(text: bytes, path: Path, ctx: StoreContext, weights_required: bool) ->
     module, resources = _parse(text, str(path), ctx)
     side_file = store_path(module, path)
     if side_file is None and any(key not in resources.spans for _, key, _ in _weights(module)):
-        beside = path.with_suffix(".safetensors")
+        beside = path.with_suffix(WEIGHTS_SUFFIX)
         side_file = beside if beside.is_file() else None
     if side_file is not None:
         ctx.store = WeightStore.open(side_file)
@@ -122,7 +129,9 @@ def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resourc
     try:
         source = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise resources.error(error.start, "not UTF-8 text") from error
+        raise resources.error(error.start, "not UTF-8 text, so no MLIR") from error
+    if not source.strip():
+        raise ValueError(f"{name}:1: holds no text")
     module = _parse_text(source, name, ctx)
     _verify(module)
     return module, resources

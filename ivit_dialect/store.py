@@ -6,7 +6,6 @@ IR text carries keys, a safetensors file carries bytes. A module says which file
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,8 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
+
+from ivit_dialect.files import whole_file
 
 STORE_ATTRIBUTE = "ivit.store"
 
@@ -73,14 +74,10 @@ class WeightStore(MutableMapping[str, NDArray[Any]]):
             raise ValueError(f"{path}: not a readable safetensors file: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file, whole or not at all."""
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
+        """Write a safetensors file, whole or not at all; OSError, one line, where that fails."""
+        with whole_file(path) as file:
             # safetensors' own save_file makes files that only their owner may read
-            temporary.write_bytes(to_bytes(self._arrays))
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+            file.write_bytes(to_bytes(self._arrays))
 
 
 @dataclass

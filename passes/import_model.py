@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp
 
-from ivit_dialect.load import parse_module, save_module
+from ivit_dialect.load import check_module_path, parse_module, save_module
 from ivit_dialect.store import StoreContext, WeightStore
 from passes.importers.extras import require
 
@@ -46,13 +46,15 @@ def import_model(
     ``.safetensors``, which is returned.
 
     Raises ValueError for a source that cannot be read or exported, or that has an op that is not supported,
-    and ImportError where a package for it is missing; nothing is written then.
+    ImportError where a package for it is missing, and OSError where ``output`` cannot be written; nothing is
+    written then.
     """
     kind, separator, name = source.partition(":")
     if not separator or kind not in LOADERS or not name:
         raise ValueError(
             f"{source}: a model source is py:package.module:factory, hf:PATH_OR_NAME or timm:NAME"
         )
+    check_module_path(output)
     require("torch")
     require("torch_mlir")
     tell = progress or _tell_nobody
@@ -81,18 +83,20 @@ def import_module(
     """``module`` at the torch level, for one image like those of ``example`` [N, C, H, W].
 
     The weights become ``ctx.store``. Without an example the module's attributes ``image_size`` and
-    ``in_channels`` say the input's shape. Raises ValueError where the module cannot be exported or takes
-    another kind of input.
+    ``in_channels`` say the input's shape. Raises TypeError where ``module`` is none, and ValueError where it
+    cannot be exported or takes another kind of input.
     """
     torch = require("torch")
     require("torch_mlir")
     from passes.importers.source import Source, example_input
 
     origin = type(module).__name__
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"the model to import must be a torch.nn.Module, got {origin}")
     if example is None:
         example = example_input(module, None, origin)
-    if not isinstance(example, torch.Tensor) or example.dim() != 4:
-        raise ValueError(f"{origin}: the example input must be a tensor [N, C, H, W]")
+    if not isinstance(example, torch.Tensor) or example.dim() != 4 or not len(example):
+        raise ValueError(f"{origin}: the example input must be a torch tensor [N, C, H, W] with N at least 1")
     return _export(Source(module, example).with_normalisation(mean, std), origin, ctx)
 
 

@@ -46,7 +46,11 @@ class Artifact:
 
 
 def save(artifact: Artifact, path: Path) -> None:
-    """Write ``artifact`` to ``path``, whole or not at all; OSError where that fails."""
+    """Write ``artifact`` to ``path``, whole or not at all; OSError, one line, where that fails."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder: name a file in it")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"{path}: there is no folder {path.parent}: make it first")
     tensors: dict[str, NDArray[Any]] = {
         OBJECT: np.frombuffer(artifact.program.object_code, np.uint8),
         WEIGHTS: artifact.program.weights,
@@ -84,6 +88,8 @@ def load(path: Path) -> Artifact:
     FileNotFoundError, or ValueError in one line for a file that is no artifact, is of another version, is
     truncated, or was changed since it was written.
     """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder: name a file in it")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
     data = path.read_bytes()
@@ -97,7 +103,7 @@ def _parse(data: bytes) -> Artifact:
     try:
         entries = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
-        raise ValueError(f"not a whole .ivit file: {error}") from error
+        raise ValueError(f"not an .ivit file, or not a whole one: {error}") from error
     metadata = _metadata(data)
     if metadata.get("format") != FORMAT:
         raise ValueError("a safetensors file, but not an .ivit file: make one with ivit compile")

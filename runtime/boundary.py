@@ -92,47 +92,52 @@ class Boundary:
         ``clip(rint(x / scale), -127, 127)``, or pixels ``clip(rint((x * std + mean) * 255), 0, 255)``.
         TypeError for another type of element, ValueError for another shape, NaN or infinity.
         """
+        array = self.checked(images)
+        return np.ascontiguousarray(array) if array.dtype == np.uint8 else self._from_floats(array)
+
+    def checked(self, images: object) -> NDArray[Any]:
+        """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none."""
         array = as_array(images)
+        height, width, channels = self.input_shape
         if array.dtype == np.uint8:
-            return self._from_pixels(array)
+            if self.kind != "pixels":
+                raise TypeError(
+                    "this model takes float32 (N, C, H, W): compile it with mean and std for uint8 pixels"
+                )
+            _check_shape(array, self.input_shape, "uint8 pixels are (N, H, W, C)")
+            return array
         if array.dtype != np.float32:
             wanted = "float32 (N, C, H, W)" + (" or uint8 (N, H, W, C)" if self.kind == "pixels" else "")
             raise TypeError(f"images must be {wanted}, got {array.dtype}: convert them first")
-        return self._from_floats(array)
+        _check_shape(array, (channels, height, width), "float32 images are (N, C, H, W)")
+        if not np.isfinite(array).all():
+            first = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
+            raise ValueError(f"image {first} holds NaN or infinity")
+        return array
 
     def to_floats(self, integers: NDArray[Any]) -> NDArray[np.float32]:
         """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
         return (integers * self.output_scale).astype(np.float32)
 
-    def _from_pixels(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        if self.kind != "pixels":
-            raise TypeError(
-                "this model takes float32 (N, C, H, W): compile it with mean= and std= for uint8 pixels"
-            )
-        _check_shape(pixels, self.input_shape, "uint8 pixels are (N, H, W, C)")
-        return np.ascontiguousarray(pixels)
-
     def _from_floats(self, images: NDArray[np.float32]) -> NDArray[Any]:
-        height, width, channels = self.input_shape
-        _check_shape(images, (channels, height, width), "float32 images are (N, C, H, W)")
-        if not np.isfinite(images).all():
-            first = int(np.argmin(np.isfinite(images).reshape(len(images), -1).all(axis=1)))
-            raise ValueError(f"image {first} holds NaN or infinity")
-        if self.kind == "pixels":
-            per_channel = (1, channels, 1, 1)
-            gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
-            offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
-            levels = np.clip(np.rint(images * gain + offset), 0, 255).astype(np.uint8)
-        else:
-            levels = np.clip(np.rint(images / np.float32(self.input_scale)), -127, 127).astype(np.int8)
+        with np.errstate(over="ignore"):  # an overflow saturates, as it does short of infinity
+            if self.kind == "pixels":
+                per_channel = (1, self.input_shape[2], 1, 1)
+                gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
+                offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
+                levels = np.clip(np.rint(images * gain + offset), 0, 255).astype(np.uint8)
+            else:
+                levels = np.clip(np.rint(images / np.float32(self.input_scale)), -127, 127).astype(np.int8)
         return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
 
 
 def as_array(images: object) -> NDArray[Any]:
     """``images`` as a NumPy array, without a copy where that is possible.
 
-    TypeError for objects that are no array, and for tensors of another device than the CPU.
+    TypeError for objects that are no array, masked arrays, and tensors of another device than the CPU.
     """
+    if isinstance(images, np.ma.MaskedArray):
+        raise TypeError("images must not be a masked array: fill in its values first, with .filled()")
     if isinstance(images, np.ndarray):
         return cast("NDArray[Any]", images)
     detach: Any = getattr(images, "detach", None)
@@ -143,7 +148,10 @@ def as_array(images: object) -> NDArray[Any]:
             if device_of()[0] in CPU_DLPACK_DEVICES:
                 return np.from_dlpack(tensor)
         except (BufferError, RuntimeError, ValueError) as error:
-            raise TypeError(f"images of type {type(images).__name__} cannot be read: {error}") from error
+            raise TypeError(
+                f"images of type {type(images).__name__} cannot be read ({error}):"
+                " convert them to float32 first"
+            ) from error
         raise TypeError("images must be in the CPU's memory: move them first, with .cpu() in PyTorch")
     if hasattr(tensor, "__array__"):
         return np.asarray(tensor)

@@ -6,7 +6,7 @@ import ctypes
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,9 +145,11 @@ def aligned_bytes(size: int) -> NDArray[np.uint8]:
 
 
 def check_threads(threads: int | None) -> int:
-    """``threads``, or one per physical core; ValueError where it is no sensible count."""
+    """``threads``, or one per physical core; TypeError or ValueError where it is no sensible count."""
     if threads is None:
         return physical_cores()
+    if not isinstance(cast("object", threads), int):
+        raise TypeError(f"threads must be an integer, got {threads!r}")
     if not 1 <= threads <= MAX_THREADS:
         raise ValueError(f"threads must lie in [1, {MAX_THREADS}], got {threads}")
     return threads

@@ -1,11 +1,15 @@
-"""What a subcommand is, and the arguments that several share."""
+"""What a subcommand is, and what several share: arguments, and files to read and to write."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from ivit_dialect.files import check_readable, check_writable
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,24 @@ def add_normalisation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--std", type=floats, metavar="S", help=f"standard deviations {text}")
 
 
-def existing(path: Path) -> Path:
-    """``path``; FileNotFoundError unless it is a file."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    return path
+def check_files(read: tuple[Path | None, ...], write: Path | None = None) -> None:
+    """Before any work: OSError unless ``read`` are files and ``write`` can be made; None is no file.
+
+    ValueError where ``write`` is one of ``read``, which would be lost.
+    """
+    for path in filter(None, read):
+        check_readable(path)
+    if write is None:
+        return
+    check_writable(write)
+    if write.exists() and any(os.path.samefile(write, path) for path in filter(None, read)):
+        raise ValueError(f"{write}: would overwrite what is read: name another file with -o")
+
+
+@contextmanager
+def about(path: Path) -> Generator[None]:
+    """Complaints about values get the name of the file that they came from."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error

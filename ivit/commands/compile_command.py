@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ivit.commands.base import Command, add_normalisation
+from ivit.commands.base import Command, add_normalisation, check_files
 from ivit.console import progress, stdout
 
 FAMILIES = ("exact", "ivit")
+SUFFIX = ".ivit"
 
 
 class TargetAction(argparse.Action):
@@ -63,7 +64,12 @@ def run(options: argparse.Namespace) -> None:
     from runtime.artifact import save
 
     started = time.perf_counter()
-    output: Path = options.output or options.model.with_suffix(".ivit")
+    inputs = (options.model, options.calibration)
+    check_files(inputs)
+    output: Path = options.output or options.model.with_suffix(SUFFIX)
+    check_files(inputs, output)
+    if output.suffix != SUFFIX:
+        raise ValueError(f"{output}: a compiled model's name ends in {SUFFIX}")
     with progress("compile") as report:
         report("read", 0, 0)
         source = open_source(options.model)

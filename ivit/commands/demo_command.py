@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,10 @@ from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
 
-from ivit.commands.base import Command, add_threads
+from ivit.commands.base import Command, add_threads, check_files
 from ivit.console import progress, stdout
 from ivit.progress import Report
+from ivit_dialect.files import whole_file
 
 DATA = Path(__file__).resolve().parents[1] / "demo"
 CALIBRATION_IMAGES = 100
@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    check_files((), options.png)
     with progress("demo") as report:
         outcome = classify(options.threads, report)
     if options.png is not None:
@@ -137,7 +138,7 @@ def show(outcome: Outcome) -> None:
     answers = outcome.integer.argmax(axis=1)
     chosen = [outcome.labels.tolist().index(label) for label in SHOWN_CLASSES]
     captions = [
-        Text(CLASSES[answers[i]], "green" if answers[i] == outcome.labels[i] else "red") for i in chosen
+        Text(CLASSES[int(answers[i])], "green" if answers[i] == outcome.labels[i] else "red") for i in chosen
     ]
     if stdout.is_terminal:
         stdout.print()
@@ -154,12 +155,8 @@ def write_sheet(outcome: Outcome, path: Path) -> None:
     from ivit.png import png_bytes
 
     wrong = outcome.images[outcome.integer.argmax(axis=1) != outcome.labels]
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        temporary.write_bytes(png_bytes(sheet(wrong, SHEET_COLUMNS)))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write_bytes(png_bytes(sheet(wrong, SHEET_COLUMNS)))
 
 
 COMMAND = Command(

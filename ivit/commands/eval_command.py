@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from ivit.commands.base import Command, add_threads, existing
+from ivit.commands.base import Command, about, add_threads, check_files
 from ivit.console import progress, stdout
 
 
@@ -37,14 +38,14 @@ def run(options: argparse.Namespace) -> None:
     from ivit.commands.run_command import run_batches
     from ivit.images import for_model, read_images
 
-    if options.reference is not None:
-        existing(options.reference)
+    check_files((options.model, options.data, options.reference))
     model = load(options.model, options.threads)
     data = for_model(read_images([options.data]), model.boundary)
     if len(data) == 0:
         raise ValueError(f"{options.data}: holds no images")
-    started = time.perf_counter()
-    with progress("integers") as report:
+    with about(options.data), progress("integers") as report:
+        model(data.images[:1])  # links the code, which is no part of the time per image
+        started = time.perf_counter()
         outputs = model.boundary.to_floats(run_batches(model, data.images, report))
     figures: dict[str, Any] = {
         "images": len(data),
@@ -58,9 +59,11 @@ def run(options: argparse.Namespace) -> None:
             reference = FloatModel.open(options.reference)(
                 data.images, model.boundary.mean or None, model.boundary.std or None, report
             )
-    figures |= compare(outputs, data.labels, reference)
+    with about(options.data):
+        figures |= compare(outputs, data.labels, reference)
     if options.json:
-        print(json.dumps(figures))
+        finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+        print(json.dumps(finite))
     else:
         _show(options.model.name, figures)
 

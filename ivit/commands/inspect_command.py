@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from ivit.commands.base import Command
+from ivit.commands.base import Command, check_files
 from ivit.console import progress, stdout
 
 
@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ivit.inspection import Rows, inspect
 
+    check_files((options.file,))
     with progress("inspect") as report:
         report("read", 0, 0)
         found = inspect(options.file)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivit.commands.base import Command, add_threads
+from ivit.commands.base import Command, about, add_threads, check_files
 from ivit.console import progress, stdout
+from ivit_dialect.files import whole_file
 
 SHOWN = 20
 BATCHES = 20
@@ -38,10 +38,11 @@ def run(options: argparse.Namespace) -> None:
     from ivit.images import for_model, read_images
     from ivit.model import Model
 
+    check_files((options.model, options.classes, *options.images), options.output)
+    names = None if options.classes is None else _names(options.classes)
     model: Model = load(options.model, options.threads)
-    names = None if options.classes is None else options.classes.read_text(encoding="utf-8").splitlines()
     images = for_model(read_images(options.images), model.boundary).images
-    with progress("run") as report:
+    with about(options.images[0]), progress("run") as report:
         integers = run_batches(model, images, report)
     outputs = model.boundary.to_floats(integers)
     if options.output is not None:
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace) -> None:
 
 def run_batches(model: Any, images: NDArray[Any], report: Any) -> NDArray[Any]:
     """The integers of ``model`` for all ``images``, in parts, with progress."""
+    images = model.boundary.checked(images)
     step = max(1, -(-len(images) // BATCHES))
     parts: list[NDArray[Any]] = []
     for start in range(0, max(1, len(images)), step):
@@ -65,13 +67,15 @@ def run_batches(model: Any, images: NDArray[Any], report: Any) -> NDArray[Any]:
 
 
 def _write(path: Path, outputs: NDArray[Any], integers: NDArray[Any], scale: float) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, outputs=outputs, integers=integers, scale=np.float64(scale))
+
+
+def _names(path: Path) -> list[str]:
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, outputs=outputs, integers=integers, scale=np.float64(scale))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not UTF-8 text: a name a line is wanted") from error
 
 
 def _show(logits: NDArray[np.float32], names: list[str] | None) -> None:

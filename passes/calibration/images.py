@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ivit_dialect.files import UNREADABLE_ARRAYS
 from passes.torch_entry import Normalisation
 
 ARRAY_NAME = "images"
@@ -24,15 +24,16 @@ def load_images(path: Path) -> NDArray[Any]:
         raise FileNotFoundError(f"{path}: no such calibration file")
     try:
         loaded = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a readable .npz or .npy file: {error}") from error
-    if isinstance(loaded, np.ndarray):
-        return cast(NDArray[Any], loaded)
-    with loaded:
-        if ARRAY_NAME not in loaded:
+        if isinstance(loaded, np.ndarray):
+            return cast(NDArray[Any], loaded)
+        with loaded:
+            arrays = {ARRAY_NAME: loaded[ARRAY_NAME]} if ARRAY_NAME in loaded else {}
             names = ", ".join(loaded) or "none"
-            raise ValueError(f"{path}: expected an array '{ARRAY_NAME}' (arrays in the file: {names})")
-        return loaded[ARRAY_NAME]
+    except UNREADABLE_ARRAYS as error:
+        raise ValueError(f"{path}: not a readable .npz or .npy file") from error
+    if not arrays:
+        raise ValueError(f"{path}: expected an array '{ARRAY_NAME}' (arrays in the file: {names})")
+    return arrays[ARRAY_NAME]
 
 
 def normalise(pixels: NDArray[np.uint8], normalisation: Normalisation) -> NDArray[np.float32]:
@@ -66,10 +67,12 @@ def checked_images(
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(f"calibration images must be float32 NCHW or uint8 NHWC, got {images.dtype}")
     _require_shape(images, shape, "float32 [N, C, H, W]")
-    if not np.all(np.isfinite(images)):
-        bad = int(np.argmax(~np.isfinite(images).reshape(len(images), -1).all(axis=1)))
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(images, np.float32)
+    if not np.all(np.isfinite(result)):
+        bad = int(np.argmin(np.isfinite(result).reshape(len(result), -1).all(axis=1)))
         raise ValueError(f"calibration image {bad} holds NaN or infinity")
-    return np.ascontiguousarray(images, np.float32)
+    return result
 
 
 def _require_shape(images: NDArray[Any], shape: tuple[int, int, int], what: str) -> None:

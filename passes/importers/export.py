@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.export import ExportedProgram
 
+from passes.importers.backend_form import to_backend_form
 from passes.importers.extras import require
 from passes.importers.fold_torch import fold_constants
+from passes.importers.quiet import quiet
+from passes.importers.reason import reason
 from passes.importers.source import Source
 
 # What torch-mlir is to leave whole; everything else takes its default form.
@@ -59,12 +62,12 @@ def _folded_program(module: nn.Module, example: torch.Tensor) -> tuple[ExportedP
 
 def _torch_export(module: nn.Module, example: torch.Tensor) -> ExportedProgram:
     try:
-        return torch.export.export(module, (example,), strict=False)
+        with quiet():
+            return torch.export.export(module, (example,), strict=False)
     except Exception as error:  # torch.export raises whatever the model's own code raises
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "no message"
         raise ValueError(
             f"torch.export cannot export {type(module).__name__} for an input of shape "
-            f"{list(example.shape)}: {type(error).__name__}: {reason}"
+            f"{list(example.shape)}: {reason(error)}"
         ) from error
 
 
@@ -75,17 +78,17 @@ def _to_text(program: ExportedProgram, names: dict[str, str], source: Source) ->
     try:
         module = fx.export_and_import(
             program,
-            output_type="torch",
+            output_type="raw",
             decomposition_table={},
             # the importer's general path: the other one does not take a parameter inside a list (cat)
             experimental_support_mutation=True,
-            backend_legal_ops=list(HIGH_LEVEL_OPS),
             hooks=_NamedLiterals.hooks(keys, _arrays(program, keys), result.weights),
         )
     except Exception as error:  # torch-mlir raises its own error types and bare RuntimeErrors
         raise ValueError(
-            f"torch-mlir cannot import {type(source.module).__name__}: {_torch_mlir_reason(error)}"
+            f"torch-mlir cannot import {type(source.module).__name__}: {reason(error)}"
         ) from error
+    to_backend_form(module, HIGH_LEVEL_OPS, type(source.module).__name__)
     with module.context as context:
         context.allow_unregistered_dialects = True
         for name, values in (("ivit.mean", source.mean), ("ivit.std", source.std)):
@@ -155,11 +158,6 @@ class _NamedLiterals:
 def _copied(literal: Any) -> NDArray[Any]:
     # element by element: under torch-mlir's fake tensors .numpy() is refused
     return np.array(literal.tolist(), dtype=str(literal.dtype).removeprefix("torch."))
-
-
-def _torch_mlir_reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
 
 
 def _check_float32(module: nn.Module) -> None:

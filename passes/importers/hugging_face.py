@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from passes.importers.extras import require
+from passes.importers.quiet import quiet
+from passes.importers.reason import reason
 from passes.importers.source import Source, pair
 
 PIXEL_LEVELS = 255.0
@@ -26,16 +29,26 @@ def load(name: str, input_shape: Sequence[int] | None) -> Source:
     """
     origin = f"hf:{name}"
     transformers = require("transformers")
+    with _quiet(transformers):
+        return _load(transformers, origin, name, input_shape)
+
+
+def _load(transformers: Any, origin: str, name: str, input_shape: Sequence[int] | None) -> Source:
     config = _config(transformers, origin, name)
     if config.model_type not in SUPPORTED:
         raise ValueError(
             f"{origin}: model type {config.model_type} is not supported: use one of {', '.join(SUPPORTED)}"
         )
-    model = _model(transformers, config, name)
-    processor = _processor(transformers, name)
+    model = _model(transformers, config, origin, name)
+    processor = _processor(transformers, origin, name)
     channels, height, width = _input_shape(config, processor, input_shape, origin)
     example = torch.zeros(1, channels, height, width)
-    _fix_position_embeddings(model, example)
+    try:
+        _fix_position_embeddings(model, example)
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"{origin}: takes no images of {channels},{height},{width}: {reason(error)}"
+        ) from error
     mean, std = normalisation(processor)
     return Source(_SingleOutput(model).eval(), example, mean, std, prefix="model.")
 
@@ -61,11 +74,24 @@ def _config(transformers: Any, origin: str, name: str) -> Any:
     try:
         return transformers.AutoConfig.from_pretrained(str(Path(name).expanduser()) if "~" in name else name)
     except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{origin}: no model there: {reason}") from error
+        raise ValueError(f"{origin}: no model there: {str(error).strip().splitlines()[0]}") from error
 
 
-def _model(transformers: Any, config: Any, name: str) -> Any:
+@contextmanager
+def _quiet(transformers: Any) -> Generator[None]:
+    """No progress bars and no reports of transformers: its loading is one step of ours."""
+    bars = transformers.utils.logging
+    shown = bars.is_progress_bar_enabled()
+    bars.disable_progress_bar()
+    try:
+        with quiet():
+            yield
+    finally:
+        if shown:
+            bars.enable_progress_bar()
+
+
+def _model(transformers: Any, config: Any, origin: str, name: str) -> Any:
     architectures: list[str] = config.architectures or []
     kind = architectures[0] if architectures else ""
     loader = getattr(transformers, kind, None) or transformers.AutoModel
@@ -73,14 +99,33 @@ def _model(transformers: Any, config: Any, name: str) -> Any:
     if config.model_type in ("vit", "deit") and "For" not in kind:
         # its pooler ends in a tanh, which pre-training used and features do not
         options["add_pooling_layer"] = False
-    return loader.from_pretrained(name, **options).eval()
+    try:
+        model, found = loader.from_pretrained(
+            name, output_loading_info=True, ignore_mismatched_sizes=True, **options
+        )
+    except Exception as error:  # readers of checkpoints raise errors of many kinds
+        raise ValueError(f"{origin}: its weights cannot be loaded: {reason(error)}") from error
+    # transformers fills what is missing with random numbers; only training uses the mask token
+    missing = sorted(key for key in found["missing_keys"] if not key.endswith("mask_token"))
+    if missing:
+        raise ValueError(f"{origin}: the checkpoint lacks {len(missing)} weights, {missing[0]} for instance")
+    if found["mismatched_keys"]:
+        key, has, wanted = min(found["mismatched_keys"])
+        raise ValueError(f"{origin}: {key} is {list(has)} in the checkpoint, the config wants {list(wanted)}")
+    return model.eval()
 
 
-def _processor(transformers: Any, name: str) -> dict[str, Any]:
+def _processor(transformers: Any, origin: str, name: str) -> dict[str, Any]:
     path = transformers.utils.cached_file(
         name, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False
     )
-    return {} if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        found: Any = {} if path is None else json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{origin}: its preprocessor_config.json is not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{origin}: its preprocessor_config.json is not a JSON object")
+    return cast("dict[str, Any]", found)
 
 
 def _input_shape(

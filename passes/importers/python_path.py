@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import nn
 
+from passes.importers.reason import reason
 from passes.importers.source import Source, example_input
 
 EXPECTED = "the factory must return an nn.Module or (nn.Module, example_input)"
@@ -29,7 +30,10 @@ def load(spec: str, input_shape: Sequence[int] | None) -> Source:
         raise ValueError(f"{origin}: expected py:package.module:factory")
     factory = _find(origin, module_name, factory_name)
     with _current_directory_importable():
-        made: Any = factory()
+        try:
+            made: Any = factory()
+        except Exception as error:  # the user's own code
+            raise ValueError(f"{origin}: the factory failed: {reason(error)}") from error
     module, example = _with_example(origin, made)
     if not isinstance(module, nn.Module):
         raise ValueError(f"{origin}: {EXPECTED}, got {type(module).__name__}")
@@ -58,6 +62,8 @@ def _find(origin: str, module_name: str, factory_name: str) -> Any:
             raise ValueError(
                 f"{origin}: no module {module_name} (looked in the current directory and sys.path)"
             ) from error
+        except Exception as error:  # the user's own code
+            raise ValueError(f"{origin}: importing {module_name} failed: {reason(error)}") from error
     for part in factory_name.split("."):
         if not hasattr(found, part):
             raise ValueError(f"{origin}: {module_name} has no {factory_name}")

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from passes.torch_entry import check_normalisation
+
 SIZE_ATTRIBUTES = ("image_size", "img_size")
 CHANNEL_ATTRIBUTES = ("in_channels", "in_chans", "num_channels")
 
@@ -33,18 +35,20 @@ class Source:
 
         Raises ValueError where the normalisation does not fit the input's channels.
         """
-        if (mean is None) != (std is None):
-            raise ValueError("mean and std go together: give both or neither")
+        check_normalisation(_tuple(mean), _tuple(std))
         source = self
         if mean is not None and std is not None:
-            source = replace(self, mean=tuple(map(float, mean)), std=tuple(map(float, std)))
+            source = replace(self, mean=_tuple(mean), std=_tuple(std))
         channels = int(source.example.shape[1])
         for name, values in (("mean", source.mean), ("std", source.std)):
             if values is not None and len(values) != channels:
                 raise ValueError(f"{name} has {len(values)} values, the model's input {channels} channels")
-        if source.std is not None and min(source.std) <= 0:
-            raise ValueError(f"std must be positive, got {list(source.std)}")
+        check_normalisation(source.mean, source.std)
         return source
+
+
+def _tuple(values: Sequence[float] | None) -> tuple[float, ...] | None:
+    return None if values is None else tuple(map(float, values))
 
 
 def example_input(module: nn.Module, input_shape: Sequence[int] | None, origin: str) -> torch.Tensor:

@@ -116,7 +116,7 @@ def test_tensors_of_a_gpu_are_refused() -> None:
             r"\(N, 3, 4, 5\).*float32 images are \(N, C, H, W\)",
         ),
         (PIXELS, normalised(pixels(1)).astype(np.float64), TypeError, r"or uint8 .*got float64"),
-        (QUANTIZED, pixels(1), TypeError, "compile it with mean= and std="),
+        (QUANTIZED, pixels(1), TypeError, "compile it with mean and std"),
         (QUANTIZED, np.zeros((1, 3, 4, 5), np.int8), TypeError, "got int8"),
         (QUANTIZED, [[1.0]], TypeError, "NumPy array or a tensor, got list"),
         (QUANTIZED, "images.npz", TypeError, "got str"),
