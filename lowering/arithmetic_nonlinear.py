@@ -69,7 +69,9 @@ def shiftexp(b: LoopBuilder, x: Value, x0: Operand, n: Operand) -> Value:
     """ShiftExp (I-ViT Algorithm 1) of i32 ``x <= 0``: ``((r >> 1) + x0) << (n - q)``.
 
     ``x0`` and ``n`` are Python integers or values of the type of ``x``. ``x`` is clamped before ``p`` is
-    formed: ``p <= x``, hence the same result, and no sum leaves 32 bits.
+    formed: ``p <= x``, hence the same result, and no sum leaves 32 bits. As ``x0 << n`` fits 31 bits, the
+    last shift may be ``<< n`` and then ``>> q``, exact: one amount for all lanes goes left, where processors
+    that shift left lane by lane only through floating point (SSE2) do without it.
     """
     x0, n = b.value(x0, x.type), b.value(n, x.type)
     least = b.sub(0, b.mul(n, x0))
@@ -77,7 +79,7 @@ def shiftexp(b: LoopBuilder, x: Value, x0: Operand, n: Operand) -> Value:
     p = b.max(b.sub(b.add(x, b.shr(x, 1)), b.shr(x, 4)), least)
     q = b.div_unsigned(b.sub(0, p), x0)
     r = b.add(p, b.mul(q, x0))
-    return b.shl(b.add(b.shr(r, 1), x0), b.sub(n, q))
+    return b.shr_unsigned(b.shl(b.add(b.shr(r, 1), x0), n), q)
 
 
 def intdiv_factor(b: LoopBuilder, divisor: Value) -> Value:

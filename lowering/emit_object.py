@@ -97,12 +97,16 @@ def parse_llvm(text: str) -> binding.ModuleRef:
     return module
 
 
-def _optimize(module: binding.ModuleRef, machine: binding.TargetMachine, level: int) -> None:
+def _optimized(text: str, machine: binding.TargetMachine, level: int) -> bytes:
+    """Bitcode of the optimised text. All code is generated from it: a module in memory may order the uses of
+    a value otherwise than the one that is read back, which shows in the instructions chosen."""
+    module = parse_llvm(text)
     tuning = binding.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_vectorization = level > 1
     tuning.slp_vectorization = level > 1
     builder = binding.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
+    return module.as_bitcode()
 
 
 def compile_to_assembly(text: str, spec: MachineSpec, *, opt_level: int = 3) -> str:
@@ -110,10 +114,8 @@ def compile_to_assembly(text: str, spec: MachineSpec, *, opt_level: int = 3) -> 
 
     Raises as `compile_llvm_ir` does.
     """
-    module = parse_llvm(text)
     machine = spec.machine(opt_level)
-    _optimize(module, machine, opt_level)
-    return machine.emit_assembly(module)
+    return machine.emit_assembly(binding.parse_bitcode(_optimized(text, machine, opt_level)))
 
 
 def compile_llvm_ir(text: str, spec: MachineSpec, *, opt_level: int = 3) -> ObjectCode:
@@ -122,11 +124,9 @@ def compile_llvm_ir(text: str, spec: MachineSpec, *, opt_level: int = 3) -> Obje
     Raises LLVMTranslationException, one line, for an unknown target and for IR that LLVM refuses.
     An intrinsic that the target lacks ends the process, which LLVM gives no way to prevent.
     """
-    module = parse_llvm(text)
     machine = spec.machine(opt_level)
-    _optimize(module, machine, opt_level)
-    bitcode = module.as_bitcode()
-    return ObjectCode(spec, text, bitcode, machine.emit_object(module), opt_level)
+    bitcode = _optimized(text, machine, opt_level)
+    return ObjectCode(spec, text, bitcode, machine.emit_object(binding.parse_bitcode(bitcode)), opt_level)
 
 
 def compile_module(module: ModuleOp, spec: MachineSpec, *, opt_level: int = 3) -> ObjectCode:

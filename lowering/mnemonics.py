@@ -1,4 +1,4 @@
-"""Reads assembly text: which instructions it holds, and which of them compute on floating point (x86)."""
+"""Reads assembly text: which instructions it holds, and which of them compute on floating point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ARITHMETIC = (
     " getexp getmant scalef reduce range fixupimm fpclass exp2 comi ucomi"
 )
 
-_FLOATING_POINT = re.compile(
+_X86 = re.compile(
     rf"""
       v?({"|".join(_ARITHMETIC.split())})(s[sdh]|p[sdh]|n?e?pbf16|bf16)[xyz]?
     | v?cmp[a-z_]*(s[sdh]|p[sdh])
@@ -26,6 +26,10 @@ _FLOATING_POINT = re.compile(
     """,
     re.VERBOSE,
 )
+
+_AARCH64 = re.compile(r"f(?!mov$)[a-z0-9]+|[su]cvtf|bf(cvt[a-z0-9]*|dot|mmla|mlal[bt]|ml[as]l[bt]?)")
+
+_FLOATING_POINT = {"x86_64": _X86, "aarch64": _AARCH64}
 
 
 def mnemonics(assembly: str) -> list[str]:
@@ -42,11 +46,15 @@ def mnemonics(assembly: str) -> list[str]:
     return found
 
 
-def floating_point_instructions(assembly: str) -> list[str]:
-    """The x86 instructions of `assembly` that compute on, compare or convert floating point, in order.
+def floating_point_instructions(assembly: str, architecture: str = "x86_64") -> list[str]:
+    """The instructions of `assembly` that compute on, compare or convert floating point, in order.
 
-    Moves, shuffles and bitwise operations whose names end in `ps` or `pd` (`movaps`, `vpermilps`, `xorps`, …)
-    are not among them: they carry bits as they are, no value is read as a number, and LLVM uses them on
-    integers wherever they are shorter or on the better port.
+    Moves, shuffles and bitwise operations whose names end in `ps` or `pd` (`movaps`, `vpermilps`, `xorps`, …;
+    on AArch64 `fmov`) are not among them: they carry bits as they are, no value is read as a number, and LLVM
+    uses them on integers wherever they are shorter or on the better port.
+    ValueError for an architecture other than x86_64 and aarch64.
     """
-    return [m for m in mnemonics(assembly) if _FLOATING_POINT.fullmatch(m)]
+    pattern = _FLOATING_POINT.get(architecture)
+    if pattern is None:
+        raise ValueError(f"no list of instructions for '{architecture}', only {', '.join(_FLOATING_POINT)}")
+    return [m for m in mnemonics(assembly) if pattern.fullmatch(m)]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from integer_code import check_integer_only
 from kernel_harness import TARGETS
 from numpy.typing import NDArray
 from xdsl.dialects.func import FuncOp
@@ -156,6 +157,7 @@ def test_native_code_equals_the_interpreter(target: str) -> None:
     assert (program.input_shape, program.input_dtype) == ((8, 8, 3), "uint8")
     assert (program.output_shape, program.output_dtype) == ((10,), "int32")
     assert program.target == target
+    check_integer_only(program.code)
     for threads in (1, 2, 3):
         np.testing.assert_array_equal(call(program, images, threads), expected)
 
