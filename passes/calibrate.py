@@ -23,12 +23,13 @@ from xdsl.dialects.func import FuncOp
 from xdsl.passes import ModulePass
 
 from ivit_dialect.store import WeightStore, store_of
+from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.interpreter import run
 from passes.calibration.generated import generated_images
 from passes.calibration.images import checked_images, default_normalisation, load_images, normalise
 from passes.calibration.observer import MinMax, expected_ranges
 from passes.ranges import RANGE
-from passes.torch_entry import image_sizes, main_function, normalisation_of
+from passes.torch_entry import image_sizes, normalisation_of
 
 GENERATED = 16
 BATCH = 8

@@ -27,6 +27,7 @@ from xdsl.ir import Block, Region
 from xdsl.passes import ModulePass
 
 from ivit_dialect.store import WeightStore, store_of
+from ivit_dialect.torch.entry import main_function
 from ivit_dialect.types import ui8
 from passes.quantization import emit_attention, emit_gelu, emit_norm, scales
 from passes.quantization.builder import IntegerBuilder
@@ -42,7 +43,6 @@ from passes.torch_entry import (
     STD,
     Normalisation,
     image_sizes,
-    main_function,
     normalisation_of,
 )
 

@@ -25,6 +25,7 @@ from passes.raising.attention import (
     SinkScale,
     SplitBatchFromHeads,
 )
+from passes.raising.broadcasts import DropBroadcast
 from passes.raising.convolution import NormaliseConvolution
 from passes.raising.fold import fold_constants
 from passes.raising.gelu import RaiseGelu
@@ -47,6 +48,7 @@ from passes.raising.noops import (
 from passes.raising.pooling import RaiseMean
 from passes.raising.schedule import schedule
 from passes.raising.shapes import SHAPE_PATTERNS, CanonicalChain, IndexSelectToSlice, ViewOfView
+from passes.raising.splits import PartToSlice
 from passes.raising.uniform import UniformValues
 
 
@@ -89,6 +91,8 @@ def _stages(uniform: UniformValues, store: WeightStore) -> list[list[RewritePatt
     """
     simplify: list[RewritePattern] = [
         *SHAPE_PATTERNS,
+        PartToSlice(),
+        DropBroadcast(),
         IndexSelectToSlice(store),
         DropCopy(),
         DropDropout(),

@@ -9,6 +9,7 @@ from typing import TypeAlias
 from xdsl.dialects.builtin import DenseArrayBase, ModuleOp
 from xdsl.dialects.func import FuncOp
 
+from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.types import ValueTensorType
 
 MEAN = "ivit.mean"
@@ -57,16 +58,6 @@ def check_normalisation(mean: Floats | None, std: Floats | None) -> None:
 def _floats(module: ModuleOp, name: str) -> Floats | None:
     attribute = module.attributes.get(name)
     return attribute.get_values() if isinstance(attribute, DenseArrayBase) else None
-
-
-def main_function(module: ModuleOp) -> FuncOp:
-    """``@main``, ValueError where it is missing or not one block."""
-    for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == "main":
-            if len(op.body.blocks) != 1:
-                raise ValueError(f"@main must have one block, got {len(op.body.blocks)}")
-            return op
-    raise ValueError("the module has no function @main")
 
 
 def image_sizes(function: FuncOp) -> tuple[int | None, int, int, int]:

@@ -27,6 +27,7 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from ivit_dialect.element_types import numpy_dtype
 from ivit_dialect.load import location_text
 from ivit_dialect.store import WeightStore
+from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.kernels import KERNELS
 from ivit_dialect.torch.kernels.table import Kernel
 from ivit_dialect.torch.literals import literal_value
@@ -90,14 +91,13 @@ def run(
     store: WeightStore,
     *inputs: NDArray[Any],
     observe: Observer | None = None,
-    function: str = "main",
 ) -> tuple[NDArray[Any], ...]:
-    """The results of ``function`` of a torch ``module`` on ``inputs``, in float.
+    """The results of a torch ``module``, of its ``main_function``, on ``inputs``, in float.
 
     Inputs are converted to the element types of the arguments. A value is freed after its last use.
     Raises ValueError (one line with the op's location) where sizes do not fit or an op has no kernel.
     """
-    func = _function(module, function)
+    func = main_function(module)
     environment: dict[SSAValue, Any] = dict(zip(func.args, _arguments(func, inputs), strict=True))
     interpreter = Interpreter(module)
     interpreter.register_implementations(TorchFunctions(store))
@@ -114,7 +114,7 @@ def run(
         for value in (*op.operands, *op.results):
             if uses[value] <= 0:
                 environment.pop(value, None)
-    raise ValueError(f"@{function} does not return")
+    raise ValueError(f"@{func.sym_name.data} does not return")
 
 
 def _run_op(interpreter: Interpreter, op: Operation, args: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -124,15 +124,6 @@ def _run_op(interpreter: Interpreter, op: Operation, args: tuple[Any, ...]) -> t
             return interpreter.run_op(op, args)
     except Exception as error:
         raise ValueError(f"{location_text(op)}: {op.name}: {error}") from error
-
-
-def _function(module: ModuleOp, name: str) -> FuncOp:
-    for op in module.body.block.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == name:
-            if len(op.body.blocks) != 1:
-                raise ValueError(f"@{name} must have one block, got {len(op.body.blocks)}")
-            return op
-    raise ValueError(f"the module has no function @{name}")
 
 
 def _arguments(func: FuncOp, inputs: tuple[NDArray[Any], ...]) -> list[NDArray[Any]]:

@@ -123,6 +123,17 @@ class AtenSqueezeDimOp(TorchOp):
 
 
 @irdl_op_definition
+class PrimsSqueezeOp(TorchOp):
+    """Without the ``dimensions``, which are of size one."""
+
+    name = "torch.prims.squeeze"
+
+    input = operand_def(Tensor)
+    dimensions = operand_def(IntList)
+    result = result_def(Tensor)
+
+
+@irdl_op_definition
 class AtenUnsqueezeOp(TorchOp):
     name = "torch.aten.unsqueeze"
 
@@ -359,6 +370,7 @@ OPS_SHAPE: tuple[type[TorchOp], ...] = (
     AtenNarrowOp,
     AtenSqueezeOp,
     AtenSqueezeDimOp,
+    PrimsSqueezeOp,
     AtenUnsqueezeOp,
     AtenFlattenUsingIntsOp,
     AtenUnflattenIntOp,

@@ -31,8 +31,14 @@ from ivit_dialect.torch.ops_pointwise import (
     AtenMulScalarOp,
     AtenSubTensorOp,
 )
-from ivit_dialect.torch.ops_reduce import AtenAllDimOp, AtenAmaxOp, AtenMaxDimOp, AtenSumDimIntListOp
-from ivit_dialect.torch.ops_select import AtenEqScalarOp, AtenWhereSelfOp
+from ivit_dialect.torch.ops_reduce import (
+    AtenAllDimOp,
+    AtenAmaxOp,
+    AtenAnyDimOp,
+    AtenMaxDimOp,
+    AtenSumDimIntListOp,
+)
+from ivit_dialect.torch.ops_select import AtenEqScalarOp, AtenLogicalNotOp, AtenWhereSelfOp
 from ivit_dialect.torch.ops_shape import AtenPermuteOp, AtenSelectIntOp, AtenSliceTensorOp, AtenViewOp
 from ivit_dialect.torch.types import ValueTensorType
 from passes.raising import build
@@ -94,18 +100,28 @@ class NormaliseSoftmax(RewritePattern):
 
 
 class DropSoftmaxGuard(RewritePattern):
-    """where(all(x == −∞), 0, softmax(x)) is softmax(x) for finite x."""
+    """where(all(x == −∞), 0, softmax(x)) is softmax(x) for finite x; also as not any(not x == −∞)."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: AtenWhereSelfOp, rewriter: PatternRewriter, /) -> None:
-        condition = op.condition.owner
-        if not isinstance(condition, AtenAllDimOp) or not isinstance(op.other.owner, AtenSoftmaxIntOp):
+        condition = _all_of(op.condition)
+        if condition is None or not isinstance(op.other.owner, AtenSoftmaxIntOp):
             return
-        compared = condition.input.owner
+        compared = condition.owner
         if not isinstance(compared, AtenEqScalarOp) or constant_number(compared.other) != -math.inf:
             return
         if compared.input is op.other.owner.input and op.other.type == op.result.type:
             rewriter.replace(op, [], [op.other])
+
+
+def _all_of(value: SSAValue) -> SSAValue | None:
+    """The x of all(x), which may be spelled not any(not x); None where ``value`` is neither."""
+    op = value.owner
+    if isinstance(op, AtenAllDimOp):
+        return op.input
+    found = op.input.owner if isinstance(op, AtenLogicalNotOp) else None
+    inner = found.input.owner if isinstance(found, AtenAnyDimOp) else None
+    return inner.input if isinstance(inner, AtenLogicalNotOp) else None
 
 
 class FoldUniformWhere(RewritePattern):

@@ -27,6 +27,7 @@ from ivit_dialect.torch.ops_reduce import (
     AtenSumDimIntListOp,
     AtenVarCorrectionOp,
     AtenVarDimOp,
+    AtenVarMeanCorrectionOp,
 )
 from ivit_dialect.torch.ops_select import AtenToDtypeOp
 from passes.raising import build
@@ -99,6 +100,20 @@ def _deviation(value: SSAValue) -> tuple[SSAValue, float] | None:
         return None
     x, eps = _variance(op.input), constant_number(op.other)
     return None if x is None or eps is None else (x, float(eps))
+
+
+class SplitVarMean(RewritePattern):
+    """``var_mean`` is a ``var`` and a ``mean``."""
+
+    @op_type_rewrite_pattern
+    def match_and_rewrite(self, op: AtenVarMeanCorrectionOp, rewriter: PatternRewriter, /) -> None:
+        dims = constant_ints(op.dim)
+        keepdim = constant_bool(op.keepdim)
+        if dims is None or keepdim is None:
+            return
+        variance = AtenVarCorrectionOp([op.input, op.dim, op.correction, op.keepdim], [op.variance.type])
+        mean = build.mean(op.input, dims, keepdim, build.tensor_type(op.mean))
+        rewriter.replace(op, [variance, *mean], [variance.result, mean[-1].results[0]])
 
 
 class RaiseNormalisation(RewritePattern):
@@ -181,6 +196,7 @@ def _over_last_dim(op: AtenLayerNormOp | AtenNativeLayerNormOp) -> bool:
 
 LAYER_NORM_PATTERNS: list[RewritePattern] = [
     NormaliseLayerNorm(),
+    SplitVarMean(),
     RaiseNormalisation(),
     RaiseNormWeight(),
     RaiseNormBias(),

@@ -28,6 +28,7 @@ from ivit_dialect.torch.ops_shape import (
     AtenUnflattenIntOp,
     AtenUnsqueezeOp,
     AtenViewOp,
+    PrimsSqueezeOp,
 )
 from ivit_dialect.torch.types import IntType, ValueTensorType
 from passes.raising import build
@@ -42,6 +43,7 @@ RESHAPES = (
     AtenUnsqueezeOp,
     AtenSqueezeOp,
     AtenSqueezeDimOp,
+    PrimsSqueezeOp,
 )
 INDEX_MAX = 2**63 - 1
 
@@ -161,7 +163,12 @@ class NormaliseSlice(RewritePattern):
         else:
             return
         dim, sizes = constant_int(op.operands[1]), sizes_of(op.operands[0])
-        if bounds is None or dim is None or (size := sizes[dim]) is None:
+        if bounds is None or dim is None:
+            return
+        size = sizes[dim]
+        if size is None:
+            if bounds == (0, INDEX_MAX, 1):
+                rewriter.replace(op, [], [op.operands[0]])
             return
         start, end, step = slice(*bounds).indices(size)
         if (start, end, step) == (0, size, 1):

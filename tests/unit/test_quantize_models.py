@@ -21,13 +21,14 @@ from ivit_dialect.interpreter import run
 from ivit_dialect.load import module_text, parse_module
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.store import StoreContext
+from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.interpreter import run as run_float
 from passes.calibration.generated import generated_images
 from passes.calibration.images import IMAGENET, normalise
 from passes.lower_to_int import LowerToIntOptions, lower_to_int
 from passes.pipelines import FUSE
 from passes.registry import get_passes
-from passes.torch_entry import image_sizes, main_function
+from passes.torch_entry import image_sizes
 
 EXACT = LowerToIntOptions(mean=IMAGENET.mean, std=IMAGENET.std)
 PAPER = replace(EXACT, softmax="ivit", gelu="ivit", layernorm="ivit")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,10 @@ from torch_exports import (
     spelling,
 )
 from torch_models import PLAIN, plain
+from xdsl.dialects.builtin import ModuleOp
 
+from ivit_dialect.store import StoreContext
+from passes.importers.extras import require
 from passes.raise_torch import RaiseTorchPass
 
 CANONICAL = {
@@ -100,6 +104,72 @@ def test_interpolated_position_embeddings_become_a_literal() -> None:
     with torch.no_grad():
         wanted = model(torch.tensor(x)).numpy()
     np.testing.assert_allclose(outputs(module, ctx, x), wanted, rtol=1e-4, atol=1e-5)
+
+
+class Split(nn.Module):
+    """q, k and v as three parts of one projection, taken by ``unbind``, ``chunk`` or ``split``."""
+
+    def __init__(self, parts: Callable[[torch.Tensor], Sequence[torch.Tensor]]) -> None:
+        super().__init__()
+        self.patches, self.qkv, self.parts = nn.Conv2d(3, 8, 8, 8), nn.Linear(8, 24), parts
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.patches(x).flatten(2).transpose(1, 2)
+        q, k, v = self.parts(self.qkv(rows))
+        return rows + nn.functional.scaled_dot_product_attention(q[:, None], k[:, None], v[:, None])[:, 0]
+
+
+PARTS: dict[str, Callable[[torch.Tensor], Sequence[torch.Tensor]]] = {
+    "unbind": lambda x: x.reshape(*x.shape[:2], 3, 8).unbind(-2),
+    "chunk": lambda x: x.chunk(3, -1),
+    "split": lambda x: torch.functional.split(x, 8, -1),
+    "split with sizes": lambda x: torch.functional.split(x, [8, 8, 8], -1),
+}
+EXPORTS: dict[str, dict[str, Any]] = {
+    "nothing decomposed before torch-mlir": {"decomposition_table": {}},
+    "torch-mlir's pipeline not run": {"output_type": "raw"},
+    "nothing decomposed at all": {"output_type": "raw", "decomposition_table": {}},
+}
+"""Other ways to call ``torch_mlir.fx.export_and_import``."""
+
+
+def exported(model: Any, size: int, batch: int = 1, **options: Any) -> tuple[ModuleOp, StoreContext]:
+    example = torch.zeros(batch, 3, size, size)
+    options = {"output_type": "torch"} | options
+    return parse(str(require("torch_mlir.fx").export_and_import(model, example, **options)))
+
+
+def raised(module: ModuleOp, ctx: StoreContext) -> str:
+    RaiseTorchPass().apply(ctx, module)
+    module.verify()
+    return spelling(module)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_a_projection(name: str) -> None:
+    torch.default_generator.manual_seed(0)
+    module, ctx = exported(Split(PARTS[name]).eval(), 16, **EXPORTS["nothing decomposed at all"])
+    x = images(1, (3, 16, 16))
+    before = outputs(module, ctx, x)
+    raised(module, ctx)
+    assert op_names(module) <= CANONICAL
+    np.testing.assert_allclose(outputs(module, ctx, x), before, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["deit_distilled", "explicit"])
+def test_every_way_of_exporting_gives_the_same_text(name: str) -> None:
+    model = plain(name)
+    program: Any = torch.export.export(model, (torch.zeros(1, 3, 32, 32),))
+    texts = {raised(*exported(model, 32, **options)) for options in EXPORTS.values()}
+    texts.add(raised(*exported(program.run_decompositions(), 32)))
+    assert texts == {raised(*parse(plain_text(name, "high-level")))}
+
+
+@pytest.mark.parametrize("table", [{}, {"decomposition_table": {}}], ids=["decomposed", "whole"])
+def test_a_dynamic_batch_of_raw_text(table: dict[str, Any]) -> None:
+    shapes = ({0: torch.export.Dim("n", min=1, max=64)},)
+    text = raised(*exported(plain("vit"), 32, 2, dynamic_shapes=shapes, output_type="raw", **table))
+    assert text == raised(*parse(plain_text("vit", "high-level", dynamic=True)))
 
 
 def test_weights_keep_their_keys() -> None:

@@ -204,10 +204,17 @@ class TestRun:
         ):
             run(module, ctx.store, np.ones((1, 2), np.float32))
 
-    def test_missing_function(self) -> None:
+    def test_the_only_function_is_the_model_whatever_its_name(self) -> None:
+        x = np.ones((1, 2), np.float32)
         module, ctx = parse(_two_linears())
-        with pytest.raises(ValueError, match="no function @other"):
-            run(module, ctx.store, function="other")
+        renamed, other = parse(_two_linears().replace("@main", "@forward"))
+        assert np.array_equal(run(module, ctx.store, x)[0], run(renamed, other.store, x)[0])
+
+    def test_missing_function(self) -> None:
+        two = _two_linears().replace("@main", "@first") + _two_linears().replace("@main", "@second")
+        module, ctx = parse(two)
+        with pytest.raises(ValueError, match=r"no function @main \(functions with a body: @first, @second\)"):
+            run(module, ctx.store, np.ones((1, 2), np.float32))
 
     def test_missing_weight(self) -> None:
         module, _ = parse(plain_text("one_head", "high-level"))

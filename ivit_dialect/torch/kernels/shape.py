@@ -65,6 +65,11 @@ def squeeze_dim(op: Operation, x: Array, dim: int) -> Array:
     return np.squeeze(x, axis=dim) if x.shape[dim] == 1 else x
 
 
+@KERNELS.of(torch.PrimsSqueezeOp)
+def squeeze_dims(op: Operation, x: Array, dimensions: list[int]) -> Array:
+    return np.squeeze(x, axis=tuple(dimensions))
+
+
 @KERNELS.of(torch.AtenUnsqueezeOp)
 def unsqueeze(op: Operation, x: Array, dim: int) -> Array:
     return np.expand_dims(x, dim)
