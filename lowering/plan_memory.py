@@ -23,7 +23,7 @@ from xdsl.utils.hints import isa
 
 from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
-from ivit_dialect.types import tensor_types
+from ivit_dialect.types import IntegerTensor, tensor_types
 from lowering import plan
 from lowering.arena import Lifetime, align, arena_size, largest_live_set, place
 from lowering.kernels.base import Launch, Packed, Viewed
@@ -312,6 +312,12 @@ def _main(module: ModuleOp) -> func.FuncOp:
     (main,) = functions
     if len(main.body.blocks) != 1 or len(main.args) != 1:
         raise PassFailedException(f"plan-memory: @{main.sym_name.data} must take one image in one block")
+    kind = main.args[0].type
+    if not isa(kind, IntegerTensor):
+        raise PassFailedException(
+            f"plan-memory: @{main.sym_name.data} must take a tensor of integers, got {kind}: lower it first,"
+            " with --lower-to-int and --fuse"
+        )
     return main
 
 

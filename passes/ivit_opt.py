@@ -25,13 +25,13 @@ from typing import IO, Any
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass, PassPipeline
-from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError, VerifyException
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from ivit_dialect.load import load_module, parse_module
 from ivit_dialect.resources import weights_as_resources
 from ivit_dialect.store import STORE_ATTRIBUTE, MissingWeightError, StoreContext
-from passes.pipelines import PIPELINES
+from passes.pipelines import PIPELINES, pass_spec
 
 USAGE = "ivit-opt [flags] [input_file]"
 SUMMARY = re.compile(r'"""(?:Pass )?`+[\w-]+`+: (?P<text>.+?)(?:""")?$')
@@ -77,14 +77,10 @@ class _PipelineAction(argparse.Action):
             key, separator, value = item.partition("=")
             options[key] = value if separator else "true"
         try:
-            spec = PIPELINES[name].spec(options) if name in PIPELINES else _pass_spec(name, str(values or ""))
+            spec = PIPELINES[name].spec(options) if name in PIPELINES else pass_spec(name, options)
         except ValueError as error:
             parser.error(str(error))
         namespace.passes = ",".join(part for part in (namespace.passes, spec) if part)
-
-
-def _pass_spec(name: str, options: str) -> str:
-    return f"{name}{{{options}}}" if options else name
 
 
 class IvitOptMain(xDSLOptMain):
@@ -159,13 +155,20 @@ class IvitOptMain(xDSLOptMain):
                 print(f"// IR after {previous.name}\n{module}\n", file=sys.stderr)
             started = time.perf_counter()
 
-        self.pipeline = PassPipeline.parse_spec(self.available_passes, self.args.passes, between)
+        try:
+            self.pipeline = PassPipeline.parse_spec(self.available_passes, self.args.passes, between)
+        except ArgSpecParseError as error:
+            message = str(error).splitlines()[-1].strip()
+            raise ValueError(f"{message} (in the passes {self.args.passes})") from error
 
     def prepare_output(self) -> IO[str]:
         # The real file appears only when everything has succeeded: see `run`.
         if self.args.output_file is None:
             return sys.stdout
-        return open(_partial(Path(self.args.output_file)), "w", encoding="utf-8")
+        output = Path(self.args.output_file)
+        if not output.parent.is_dir():
+            raise ValueError(f"{output}: there is no folder {output.parent}: make it first")
+        return open(_partial(output), "w", encoding="utf-8")
 
     def run(self) -> None:
         if self.args.output_file is None:

@@ -27,7 +27,16 @@ class NamedPipeline:
             for target in self.options[option]:
                 name, _, parameter = target.partition(".")
                 given[name].append(f"{parameter}={_quoted(value)}")
-        return ",".join(f"{name}{{{' '.join(args)}}}" if args else name for name, args in given.items())
+        return ",".join(_spec(name, arguments) for name, arguments in given.items())
+
+
+def pass_spec(name: str, options: dict[str, str]) -> str:
+    """One pass with its options as text."""
+    return _spec(name, [f"{option}={_quoted(value)}" for option, value in options.items()])
+
+
+def _spec(name: str, arguments: list[str]) -> str:
+    return f"{name}{{{' '.join(arguments)}}}" if arguments else name
 
 
 def _quoted(value: str) -> str:

@@ -64,12 +64,40 @@ def test_plan_takes_a_target_and_loops_follow_it(fused: str, capsys: pytest.Capt
 
 def test_loops_for_a_target_that_packs_otherwise_are_refused(fused: str) -> None:
     flags = ["--lower-to-plan=target=generic", "--lower-to-loops=target=x86-64-avx2"]
-    with pytest.raises(
-        PassFailedException, match="for generic, which does not suit x86-64-avx2: plan"
-    ):
+    with pytest.raises(PassFailedException, match="for generic, which does not suit x86-64-avx2: plan"):
         IvitOptMain([fused, *flags]).run()
 
 
 def test_weight_files_have_the_rights_of_other_files(fused: str) -> None:
     text = Path(fused)
     assert text.with_suffix(".safetensors").stat().st_mode == text.stat().st_mode
+
+
+def test_options_of_a_pass_need_no_quotes() -> None:
+    main = IvitOptMain(["--calibrate=images=some/images.npz mean=0.5,0.25 std=1,1", "--quantize=gelu=ivit"])
+    assert main.args.passes == (
+        'calibrate{images="some/images.npz" mean=0.5,0.25 std=1,1},quantize{gelu="ivit"}'
+    )
+
+
+def test_a_malformed_pipeline_is_told_in_one_line() -> None:
+    with pytest.raises(
+        ValueError, match=r"^Malformed pass arguments.*\(in the passes quantize\{softmax=ivit\)$"
+    ):
+        IvitOptMain(["-p", "quantize{softmax=ivit"])
+
+
+def test_an_output_without_folder_is_refused_by_its_own_name(fused: str, tmp_path: Path) -> None:
+    output = tmp_path / "missing" / "out.mlir"
+    with pytest.raises(ValueError, match=f"^{output}: there is no folder {output.parent}: make it first$"):
+        IvitOptMain([fused, "-o", str(output)]).run()
+
+
+def test_planning_a_float_module_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "float.mlir"
+    path.write_text(
+        "func.func @main(%x: !torch.vtensor<[1,3,8,8],f32>) -> !torch.vtensor<[1,3,8,8],f32> {\n"
+        "  func.return %x : !torch.vtensor<[1,3,8,8],f32>\n}\n"
+    )
+    with pytest.raises(PassFailedException, match=r"must take a tensor of integers, got !torch\.vtensor"):
+        IvitOptMain([str(path), "--plan-memory"]).run()
