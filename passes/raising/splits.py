@@ -20,7 +20,7 @@ from passes.raising.build import sizes_of
 
 
 class PartToSlice(RewritePattern):
-    """An element, unpacked or taken by its index, of the list that ``unbind``, ``chunk`` or ``split`` gives."""
+    """An element, unpacked or indexed, of the list that ``unbind``, ``chunk`` or ``split`` gives."""
 
     def match_and_rewrite(self, op: Operation, rewriter: PatternRewriter, /) -> None:
         if isinstance(op, PrimListUnpackOp):
