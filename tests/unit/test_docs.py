@@ -196,3 +196,10 @@ def test_the_dialect_page_names_every_op() -> None:
     assert sorted(re.findall(r"`(\w+)`", table)) == sorted(
         op.name.removeprefix("ivit.") for op in Ivit.operations
     )
+
+
+def test_targets_are_listed_without_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        build_parser().parse_args(["compile", "--target", "help"])
+    assert end.value.code == 0
+    assert "generic" in capsys.readouterr().out
