@@ -1,10 +1,14 @@
-"""Kernel of ``ivit.matmul`` outside fused attention: a head's right operand in panels, tiles of rows."""
+"""Kernel of ``ivit.matmul`` outside fused attention: a head's right operand in panels, tiles of rows.
+
+A requant may follow, by one multiplier.
+"""
 
 from __future__ import annotations
 
 from ivit_dialect.ops.linear import MatmulOp
 from lowering.arena import align
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
+from lowering.arithmetic import Requant
+from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
     activation,
@@ -14,9 +18,12 @@ from lowering.kernels.elements import (
     loop_step,
     rows_of,
     store,
+    store_saturated,
     unsigned_inputs,
+    unsigned_output,
 )
 from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
+from lowering.kernels.requant import form_with, prepared_requant, zero_points
 from lowering.targets import Target
 
 SCRATCH_BYTES = 1 << 17
@@ -24,9 +31,16 @@ SCRATCH_BYTES = 1 << 17
 
 
 def plan_matmul(op: MatmulOp, target: Target) -> Launch:
-    """How the right operand lies is config."""
-    config = {"transposed": int(op.transpose_b is not None)}
-    return Launch("matmul", (activation(op.lhs), activation(op.rhs)), config)
+    """How the right operand lies is config, and the form of a requant that follows."""
+    config: dict[str, ConfigValue] = {"transposed": int(op.transpose_b is not None)}
+    scalars: dict[str, int] = {}
+    if op.multiplier is not None:
+        assert op.shift is not None
+        shift = op.shift.value.data
+        zero_point = 0 if op.zero_point is None else op.zero_point.value.data
+        scalars = {"multiplier": op.multiplier.value.data, "shift": shift, "zero_point": zero_point}
+        config["form"] = form_with(shift, zero_point)
+    return Launch("matmul", (activation(op.lhs), activation(op.rhs)), config, scalars)
 
 
 class _Block:
@@ -46,6 +60,12 @@ class _Block:
         self._right = Panels(b, self._inner, size, instruction)
         self._bias = b.alloca([self._right.padded], 32) if self._offsets else None
         self._products = b.alloca([self._rows, self._right.padded + ROW_PADDING], 32)
+        self._step = loop_step(b, size, 32)
+        self._requant: Requant | None = None
+        if "form" in b.config:
+            counts = (self._step, 0)
+            self._requant = prepared_requant(b, counts, multiplier="multiplier")
+            self._zero_points = zero_points(b, counts, self._requant)
 
     def build(self, column: Value) -> None:
         """Columns from ``column`` on; heads x tiles of rows are split among the threads."""
@@ -90,12 +110,17 @@ class _Block:
         each_lane(b, self._inner, loop_step(b, self._inner, 16), body)
 
     def _store(self, line: Value, row: Value, column: Value) -> None:
-        b, size = self._b, self._right.outer
+        b = self._b
 
         def body(i: Operand, lanes: int) -> None:
-            store(b, load(b, self._products, [line, i], lanes), self._target, [row, b.add(column, i)])
+            x, at = load(b, self._products, [line, i], lanes), [row, b.add(column, i)]
+            if self._requant is None:
+                store(b, x, self._target, at)
+            else:
+                y = b.add(self._requant(x), self._zero_points[lanes])
+                store_saturated(b, y, self._target, at, unsigned=unsigned_output(b))
 
-        each_lane(b, size, loop_step(b, size, 32), body)
+        each_lane(b, self._right.outer, self._step, body)
 
 
 def build_matmul(b: KernelBuilder) -> None:

@@ -30,11 +30,16 @@ WIDE_ZERO_POINT = 1 << 30
 """From this magnitude on a zero point is added in 64 bits."""
 
 
+def form_with(shift: int, zero_point: int) -> str:
+    """The form of a requant whose zero point is added in the width of its result."""
+    return requant_form(shift) if abs(zero_point) < WIDE_ZERO_POINT else "wide"
+
+
 def plan_requant(op: RequantOp, target: Target) -> Launch:
     """``requant`` with a multiplier among the scalars, or ``requant_channels`` with them in memory."""
     zero_point = 0 if op.zero_point is None else op.zero_point.value.data
     shift = op.shift.value.data
-    form = requant_form(shift) if abs(zero_point) < WIDE_ZERO_POINT else "wide"
+    form = form_with(shift, zero_point)
     scalars = {"shift": shift, "zero_point": zero_point}
     if op.multipliers is not None:
         inputs = (activation(op.input), Packed((op.multipliers,)))
@@ -60,7 +65,7 @@ def prepared_requant(
     return requant
 
 
-def _zero_points(b: KernelBuilder, counts: Sequence[int], requant: Requant) -> dict[int, Value]:
+def zero_points(b: KernelBuilder, counts: Sequence[int], requant: Requant) -> dict[int, Value]:
     """The zero point by number of lanes, in the width of the requantised values."""
     zero_point = b.truncate(b.scalars["zero_point"], 64 if requant.wide else 32)
     return {n: splat(b, zero_point, n) for n in counts}
@@ -73,11 +78,11 @@ def build_requant(b: KernelBuilder) -> None:
     (count,) = shape(source)
     step = loop_step(b, count)
     scaled = prepared_requant(b, (step, 0), multiplier="multiplier")
-    zero_points = _zero_points(b, (step, 0), scaled)
+    offsets = zero_points(b, (step, 0), scaled)
 
     def body(i: Operand, lanes: int) -> None:
         x = load_wide(b, source, [i], lanes, 32, unsigned=unsigned)
-        y = b.add(scaled(x), zero_points[lanes])
+        y = b.add(scaled(x), offsets[lanes])
         store_saturated(b, y, target, [i], unsigned=unsigned_output(b))
 
     each_lane_shared(b, count, step, body)
@@ -91,13 +96,13 @@ def build_requant_channels(b: KernelBuilder) -> None:
     rows, channels = shape(source)
     step = loop_step(b, channels)
     scaled = prepared_requant(b, (step, 0))
-    zero_points = _zero_points(b, (step, 0), scaled)
+    offsets = zero_points(b, (step, 0), scaled)
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
 
         def body(i: Operand, lanes: int) -> None:
             x = load_wide(b, source, [row.index, i], lanes, 32, unsigned=unsigned)
-            y = b.add(scaled(x, load(b, multipliers, [i], lanes)), zero_points[lanes])
+            y = b.add(scaled(x, load(b, multipliers, [i], lanes)), offsets[lanes])
             store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
 
         each_lane(b, channels, step, body)

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_harness import Array, Operands, check, integers
-from kernel_strategies import FEW, ON_EVERY_TARGET, SEEDS, SHIFTS, THREADS, result
+from kernel_strategies import FEW, MULTIPLIERS, ON_EVERY_TARGET, SEEDS, SHIFTS, THREADS, result
 
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
 from ivit_dialect.ops.linear import MatmulOp
 from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
 from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
+from ivit_dialect.reference.elementwise import requant
 from ivit_dialect.reference.linear import matmul
 from ivit_dialect.reference.shape import merge_heads, split_heads
 from ivit_dialect.types import i64_attr
@@ -151,6 +152,8 @@ def test_attention_of_a_vision_transformer(target: str) -> None:
 
 
 LEFT = st.sampled_from([np.int8, np.uint8, np.int16])
+NARROW = st.sampled_from([np.int8, np.uint8, np.int16, np.int32])
+ZERO_POINTS = st.sampled_from([0, 7, -(2**31), 2**31 - 1])
 
 
 @ON_EVERY_TARGET
@@ -163,6 +166,7 @@ LEFT = st.sampled_from([np.int8, np.uint8, np.int16])
     st.sampled_from([1, 4, 17, 64, 77]),
     LEFT,
     st.booleans(),
+    st.one_of(st.none(), st.tuples(MULTIPLIERS, SHIFTS, ZERO_POINTS, NARROW)),
     THREADS,
 )
 def test_matmul(
@@ -174,18 +178,27 @@ def test_matmul(
     columns: int,
     left: Any,
     transposed: bool,
+    scale: tuple[int, int, int, Any] | None,
     threads: int,
 ) -> None:
     rng = np.random.default_rng(seed)
     x = integers(rng, (heads, rows, inner), left)
     y = integers(rng, (heads, columns, inner) if transposed else (heads, inner, columns), np.int8)
     expected = matmul(x, y, transpose_b=transposed)
+    given_: dict[str, Any] = {}
+    if scale is not None:
+        multiplier, shift, zero_point, kind = scale
+        zero_point = int(np.clip(zero_point, np.iinfo(kind).min, np.iinfo(kind).max))
+        expected = requant(expected, multiplier, shift, kind, zero_point)
+        numbers = {"multiplier": multiplier, "shift": shift, "zero_point": zero_point}
+        given_ = {name: i64_attr(number) for name, number in numbers.items()}
     operands = Operands()
     op = MatmulOp(
         operands.activation(x),
         operands.activation(y),
-        result(expected.shape, np.int32),
+        result(expected.shape, expected.dtype),
         transpose_b=transposed,
+        **given_,
     )
     check(op, operands, target, threads, expected)
 
