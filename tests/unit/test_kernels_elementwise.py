@@ -167,17 +167,6 @@ def _lookup(target: str, x: Array, table: Array, threads: int) -> None:
 
 
 @ON_EVERY_TARGET
-@pytest.mark.parametrize("x_type", [np.int8, np.uint8])
-@pytest.mark.parametrize("y_type", [np.int8, np.uint8, np.int16, np.int32])
-def test_lookup_of_every_index(target: str, x_type: Any, y_type: Any) -> None:
-    rng = np.random.default_rng(0)
-    low, high = int(np.iinfo(x_type).min), int(np.iinfo(x_type).max)
-    # Every index in every lane of the widest register, and a tail.
-    x = np.concatenate([np.roll(np.arange(low, high + 1), i) for i in range(65)]).astype(x_type)
-    _lookup(target, x[:-5], integers(rng, (256,), y_type, spread=False), 3)
-
-
-@ON_EVERY_TARGET
 @FEW
 @given(SEEDS, st.sampled_from([1, 15, 16, 63, 65, 200]), THREADS)
 def test_lookup_of_any_length(target: str, seed: int, count: int, threads: int) -> None:

@@ -144,22 +144,3 @@ def test_shiftgelu(target: str, seed: int, channels: int, x0: int, n: int, threa
     operands = Operands()
     op = ShiftGeluOp(operands.activation(x), x0, n, result(x.shape, np.int16))
     check(op, operands, target, threads, shiftgelu(x, x0, n))
-
-
-@ON_EVERY_TARGET
-@pytest.mark.parametrize(("x0", "n"), [(1, 23), (17, 23), (63, 23), (127, 20), (400, 12)])
-def test_shiftgelu_of_every_value_below_every_maximum(target: str, x0: int, n: int) -> None:
-    x = np.minimum(np.arange(-128, 128)[None, :], np.arange(-128, 128)[:, None]).astype(np.int8)
-    operands = Operands()
-    op = ShiftGeluOp(operands.activation(x), x0, n, result(x.shape, np.int16))
-    check(op, operands, target, 2, shiftgelu(x, x0, n))
-
-
-@ON_EVERY_TARGET
-@pytest.mark.parametrize(("x0", "n", "bits"), [(1, 15, 16), (60, 15, 16), (100, 14, 8), (300, 12, 4)])
-def test_shiftmax_of_every_difference(target: str, x0: int, n: int, bits: int) -> None:
-    # Row i holds a maximum and a value i below it.
-    x = np.stack([np.full(256, 127), 127 - np.arange(256)], axis=-1).astype(np.int8)
-    operands = Operands()
-    op = ShiftmaxOp(operands.activation(x), x0, n, bits, result(x.shape, np.int16))
-    check(op, operands, target, 2, shiftmax(x, x0, n, bits, np.int16))
