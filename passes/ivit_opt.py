@@ -25,7 +25,13 @@ from typing import IO, Any
 
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass, PassPipeline
-from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+    PassFailedException,
+    VerifyException,
+)
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from ivit_dialect.load import load_module, parse_module
@@ -160,6 +166,13 @@ class IvitOptMain(xDSLOptMain):
         except ArgSpecParseError as error:
             message = str(error).splitlines()[-1].strip()
             raise ValueError(f"{message} (in the passes {self.args.passes})") from error
+
+    def apply_passes(self, prog: ModuleOp) -> None:
+        try:
+            super().apply_passes(prog)
+        except ValueError as error:
+            # xDSL's driver prints only its own exceptions under --verify-diagnostics
+            raise PassFailedException(str(error)) from error
 
     def prepare_output(self) -> IO[str]:
         # The real file appears only when everything has succeeded: see `run`.
