@@ -16,7 +16,7 @@ from ivit_dialect.ops.linear import LinearOp, PatchifyOp
 from ivit_dialect.reference.linear import linear, linear_epilogue, patchify
 from ivit_dialect.types import i64_attr
 
-TYPES = (np.int8, np.int16, np.int32)
+TYPES = (np.int8, np.uint8, np.int16, np.int32)
 INT32_MAX = 2**31 - 1
 
 
@@ -66,7 +66,10 @@ def run_and_expect(case: Case, target: str, threads: int) -> tuple[Array, Array]
         given_ = {"multipliers": operands.constant(numerators), "shift": i64_attr(case.shift)}
         parts: dict[str, Any] = {}
         if case.zero_point:
-            given_["zero_point"], parts["zero_point"] = i64_attr(case.zero_point), case.zero_point
+            # The zero point lies in what it is added to: the table's index or the output.
+            limits = np.iinfo(np.int8 if case.table else case.out)
+            zero_point = min(max(case.zero_point, int(limits.min)), int(limits.max))
+            given_["zero_point"], parts["zero_point"] = i64_attr(zero_point), zero_point
         if case.table:
             parts["table"] = integers(rng, case.out, (256,))
             given_["table"] = operands.constant(parts["table"])
@@ -110,7 +113,7 @@ requantised = st.builds(
     out=st.sampled_from(TYPES),
     shift=SHIFTS,
     per_channel=st.booleans(),
-    zero_point=st.sampled_from([0, 1, -91, 127]),
+    zero_point=st.sampled_from([0, 1, -91, 127, -(2**31), 2**31 - 1]),
 )
 lookups = st.builds(
     Case,
@@ -126,6 +129,8 @@ residuals = st.builds(
     **SHAPES,
     out=st.sampled_from(TYPES),
     shift=SHIFTS,
+    per_channel=st.booleans(),
+    zero_point=st.sampled_from([0, -91, 2**31 - 1]),
     residual=st.sampled_from(TYPES),
     residual_constant=st.booleans(),
     residual_shift=SHIFTS,
