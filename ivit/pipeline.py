@@ -50,6 +50,12 @@ class Options:
     gelu: str = "exact"
     layernorm: str = "exact"
 
+    def leave_integers(self) -> bool:
+        """Whether nothing is asked for that only a torch-level model can follow."""
+        given = (self.calibration, self.mean, self.std)
+        families = (self.softmax, self.gelu, self.layernorm)
+        return all(value is None for value in given) and all(family == "exact" for family in families)
+
 
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
@@ -57,7 +63,7 @@ def to_artifact(source: Source, options: Options, report: Report = silent, dump:
     if source.level == "torch":
         dump("torch", source.module, source.ctx.store)
         lower_to_int(source, options, report)
-    elif options != Options(target=options.target):
+    elif not options.leave_integers():
         raise ValueError(
             f"{source.name}: holds integers already: calibration, mean, std, softmax, gelu and layernorm say"
             " how a torch-level model becomes integers; leave them out"

@@ -73,6 +73,8 @@ class TransposeToPermute(RewritePattern):
         if first is None or second is None:
             return
         order = list(range(len(sizes_of(op.input))))
+        if not all(-len(order) <= dimension < len(order) for dimension in (first, second)):
+            return  # no transpose that PyTorch makes: refused where it is computed
         order[first], order[second] = order[second], order[first]
         rewriter.replace(op, build.permute(op.input, order))
 
