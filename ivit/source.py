@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast
 
 from numpy.typing import NDArray
+from xdsl.dialects import get_all_dialects
 from xdsl.dialects.builtin import ModuleOp
 
 from ivit_dialect.load import load_module, module_text, parse_module
 from ivit_dialect.store import StoreContext, WeightStore, store_path
+from lowering.registry import get_dialects
 from runtime.artifact import Artifact
 
 Level: TypeAlias = Literal["torch", "ivit"]
@@ -36,7 +38,8 @@ class Source:
         if "ivit" in dialects:
             return "ivit"
         found = ", ".join(sorted(dialects - {"builtin", "func"})) or "no ops"
-        raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}")
+        advice = "; ivit-opt goes on from other levels" if dialects & get_dialects().keys() else ""
+        raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}{advice}")
 
 
 def open_source(source: object, weights: Weights | None = None) -> Source:
@@ -50,7 +53,7 @@ def open_source(source: object, weights: Weights | None = None) -> Source:
         raise TypeError("weights go with an xDSL ModuleOp; other models bring their own")
     if isinstance(source, (str, os.PathLike)):
         path = Path(cast("str | os.PathLike[str]", source))
-        ctx = StoreContext()
+        ctx = _context()
         return Source(load_module(path, ctx), ctx, str(path))
     if isinstance(source, ModuleOp):
         return _open_module(source, weights)
@@ -64,6 +67,15 @@ def open_source(source: object, weights: Weights | None = None) -> Source:
     )
 
 
+def _context() -> StoreContext:
+    """A context that reads the lower levels too, so that they can be refused by name."""
+    ctx = StoreContext()
+    for name, factory in {**get_all_dialects(), **get_dialects()}.items():
+        if ctx.get_optional_dialect(name) is None:
+            ctx.register_dialect(name, factory)
+    return ctx
+
+
 def open_integers(artifact: Artifact, name: str = "the integer module") -> Source:
     """The integer module inside an artifact; ValueError where its text or its tensors are not sound."""
     ctx = StoreContext(store=WeightStore(dict(artifact.store)))
@@ -71,7 +83,7 @@ def open_integers(artifact: Artifact, name: str = "the integer module") -> Sourc
 
 
 def _open_module(module: ModuleOp, weights: Weights | None) -> Source:
-    ctx = StoreContext()
+    ctx = _context()
     beside = store_path(module, Path())
     if weights is not None:
         ctx.store = WeightStore(dict(weights))
