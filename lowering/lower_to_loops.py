@@ -27,7 +27,7 @@ from xdsl.utils.exceptions import PassFailedException
 from xdsl.utils.hints import isa
 
 from lowering import plan
-from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier
+from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build_yield
 from lowering.kernels.base import KernelSpec, build_function
 from lowering.kernels.build import INDEX, LoopBuilder
 from lowering.kernels.registry import families
@@ -231,6 +231,6 @@ class LowerToLoopsPass(ModulePass):
             )
         kernels = Kernels(target)
         entry = build_entry(program, kernels)
-        for function in (build_barrier(), *kernels.functions, entry):
+        for function in (build_yield(), build_barrier(), *kernels.functions, entry):
             Rewriter.insert_op(function, InsertPoint.before(program))
         Rewriter.erase_op(program)

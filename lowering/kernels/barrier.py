@@ -1,4 +1,8 @@
-"""The barrier between dependent launches: all worker threads spin until the last one arrives."""
+"""The barrier between dependent launches: all worker threads wait until the last one arrives.
+
+Waiting is spinning at first, as long as launches of balanced shares differ. Whoever waits longer offers its
+core at every look: the thread that it waits for may have none.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,10 @@ BARRIER_TYPE = MemRefType(i32, [16])
 """One cache line, zero before the first use: the count of arrivals, and the generation."""
 
 ARRIVALS, GENERATION = 0, 1
+
+YIELD = "sched_yield"
+SPINS = 2000
+"""Looks at the generation, some tens of nanoseconds each, before the first offer of the core."""
 
 
 def build_barrier() -> func.FuncOp:
@@ -40,7 +48,7 @@ def build_barrier() -> func.FuncOp:
             b.insert(llvm_ext.AtomicStoreOp(b.add(before, one), generation, "release"))
             b.insert(scf.YieldOp())
         with b.inside(other):
-            _spin(b, generation, before)
+            _wait(b, generation, before)
             b.insert(scf.YieldOp())
         b.insert(scf.IfOp(is_last, [], Region(last), Region(other)))
     b.insert(func.ReturnOp())
@@ -55,13 +63,28 @@ def _pointer(b: LoopBuilder, barrier: SSAValue, word: int) -> SSAValue:
     return pointer
 
 
-def _spin(b: LoopBuilder, generation: SSAValue, before: SSAValue) -> None:
+def build_yield() -> func.FuncOp:
+    """The declaration of POSIX's ``int sched_yield(void)``."""
+    return func.FuncOp.external(YIELD, [], [i32])
+
+
+def _wait(b: LoopBuilder, generation: SSAValue, before: SSAValue) -> None:
     """Wait until the generation is another than ``before``."""
-    test, body = Block(), Block()
+    test, body = Block(arg_types=[i32]), Block(arg_types=[i32])
     with b.inside(test):
         now = b.insert(llvm_ext.AtomicLoadOp(generation, i32, "acquire")).res
-        b.insert(scf.ConditionOp(b.compare("eq", now, before)))
-    with b.inside(body):
+        b.insert(scf.ConditionOp(b.compare("eq", now, before), test.args[0]))
+    (looks,) = body.args
+    looks.name_hint = "looks"
+    spin, give_way = Block(), Block()
+    with b.inside(spin):
         b.insert(llvm_ext.CpuRelaxOp())
-        b.insert(scf.YieldOp())
-    b.insert(scf.WhileOp([], [], [test], [body]))
+        b.insert(scf.YieldOp(b.add(looks, 1)))
+    with b.inside(give_way):
+        b.insert(func.CallOp(YIELD, [], [i32]))
+        b.insert(scf.YieldOp(looks))
+    with b.inside(body):
+        spins = b.compare("slt", looks, SPINS)
+        choice = b.insert(scf.IfOp(spins, [i32], Region(spin), Region(give_way)))
+        b.insert(scf.YieldOp(choice.results[0]))
+    b.insert(scf.WhileOp([b.constant(0, i32)], [i32], [test], [body]))
