@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivit.png import read_png
-from ivit_dialect.files import UNREADABLE_ARRAYS, check_readable
+from ivit_dialect.files import check_readable
 from runtime.boundary import Boundary
 
 
@@ -66,7 +66,7 @@ def _read_arrays(path: Path) -> ImageSet:
         with loaded:
             arrays = {name: loaded[name] for name in ("images", "labels") if name in loaded}
             names = list(loaded)
-    except UNREADABLE_ARRAYS as error:
+    except Exception as error:  # numpy.load lets errors of many kinds through on damaged files
         raise ValueError(f"{path}: not a readable .npz, .npy or .png file{_reason(error)}") from error
     if "images" not in arrays:
         raise ValueError(

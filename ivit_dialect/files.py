@@ -3,22 +3,9 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-
-UNREADABLE_ARRAYS = (
-    ValueError,
-    EOFError,
-    OSError,
-    MemoryError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
-"""What ``numpy.load`` raises for a file that is damaged, pickled or no array at all."""
 
 
 def check_readable(path: Path) -> None:

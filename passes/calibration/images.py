@@ -8,7 +8,6 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ivit_dialect.files import UNREADABLE_ARRAYS
 from passes.torch_entry import Normalisation
 
 ARRAY_NAME = "images"
@@ -29,7 +28,7 @@ def load_images(path: Path) -> NDArray[Any]:
         with loaded:
             arrays = {ARRAY_NAME: loaded[ARRAY_NAME]} if ARRAY_NAME in loaded else {}
             names = ", ".join(loaded) or "none"
-    except UNREADABLE_ARRAYS as error:
+    except Exception as error:  # numpy.load lets errors of many kinds through on damaged files
         raise ValueError(f"{path}: not a readable .npz or .npy file") from error
     if not arrays:
         raise ValueError(f"{path}: expected an array '{ARRAY_NAME}' (arrays in the file: {names})")

@@ -22,7 +22,7 @@ from ivit_dialect.load import module_text, parse_module
 from ivit_dialect.store import StoreContext, WeightStore
 from runtime.boundary import Boundary
 
-CASES = 120
+CASES = 80
 SECONDS_A_CASE = 20
 TOKEN = re.compile(r'%[\w.-]+|[\w.$!#-]+|"[^"\n]*"|\s+|.')
 NUMBERS = (
