@@ -35,7 +35,7 @@ def terminal_row(images: Sequence[NDArray[np.uint8]], captions: Sequence[Text]) 
 def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     """uint8 [N, H, W, C] as one image of ``columns`` columns with white lines between."""
     count, height, width, channels = images.shape
-    rows = -(-count // columns)
+    rows = max(1, -(-count // columns))
     page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
     for i, image in enumerate(images):
         top, left = i // columns * (height + GAP), i % columns * (width + GAP)

@@ -119,7 +119,7 @@ def classify(threads: int | None, report: Report) -> Outcome:
 
 def show(outcome: Outcome) -> None:
     """The table of both models, and a few images with their answers."""
-    from ivit.picture import terminal_row
+    from ivit.picture import GAP, terminal_row
 
     figures = outcome.figures()
     stdout.print(
@@ -142,7 +142,8 @@ def show(outcome: Outcome) -> None:
     ]
     if stdout.is_terminal:
         stdout.print()
-        stdout.print(terminal_row([outcome.images[i] for i in chosen], captions))
+        fitting = max(1, stdout.width // (outcome.images.shape[2] + GAP))
+        stdout.print(terminal_row([outcome.images[i] for i in chosen[:fitting]], captions[:fitting]))
     else:
         pairs = (f"{CLASSES[outcome.labels[i]]} -> {CLASSES[answers[i]]}" for i in chosen)
         stdout.print("\nimage -> answer: " + ", ".join(pairs), markup=False)
