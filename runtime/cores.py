@@ -41,7 +41,7 @@ def _quota(unlimited: int) -> int:
 class CoreBudget:
     """Lets calls run side by side while their threads fit the cores, and in turn otherwise.
 
-    The threads of one call spin at barriers, so more of them than cores would wait for each other. A call
+    The threads of one call meet at barriers, so more of them than cores would wait for each other. A call
     that wants more threads than there are cores runs alone. First come, first served.
     """
 

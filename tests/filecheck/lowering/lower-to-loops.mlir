@@ -3,6 +3,7 @@
 // Launches that differ in scalars and weights alone share a function; the two that read one input run side
 // by side; a barrier stands before whatever reads their results. Images are looped over, weights and arena
 // are cut up once.
+// CHECK:       func.func private @sched_yield() -> i32
 // CHECK-LABEL: func.func private @ivit_barrier(%barrier: memref<16xi32>, %threads: index)
 // CHECK:         llvm_ext.atomicrmw "add" "acq_rel"
 // CHECK:         scf.if %{{.*}} {
@@ -10,6 +11,7 @@
 // CHECK:         } else {
 // CHECK:           scf.while
 // CHECK:           llvm_ext.cpu_relax
+// CHECK:           func.call @sched_yield() : () -> i32
 // CHECK-LABEL: func.func private @requant_2x64xi8(%x: memref<2x64xi8>, %y: memref<2x64xi8>,
 // CHECK-SAME:    %multiplier: i64, %shift: i64, %zero_point: i64, %thread: index, %threads: index) {
 // CHECK:         %[[FIRST:first.*]] = arith.divui
