@@ -78,6 +78,8 @@ def save(artifact: Artifact, path: Path) -> None:
         # safetensors' own save_file makes files that only their owner may read
         temporary.write_bytes(to_bytes(tensors, metadata))
         os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         temporary.unlink(missing_ok=True)
 
