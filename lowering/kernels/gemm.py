@@ -57,9 +57,10 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         assert op.shift is not None
         scalars["shift"] = op.shift.value.data
         config["requant"] = requant_form(op.shift.value.data)
-    if op.zero_point is not None:
-        scalars["zero_point"] = op.zero_point.value.data
-        if y.element_type == i32:
+    if op.zero_point is not None or op.table is not None:
+        # A table's index has a zero point nearly always: one of 0 is no reason for another kernel.
+        scalars["zero_point"] = 0 if op.zero_point is None else op.zero_point.value.data
+        if y.element_type == i32 and op.table is None:
             config["requant"] = "wide"
     if op.table is not None:
         inputs.append(Packed((op.table,)))

@@ -168,6 +168,14 @@ def test_layers_of_one_shape_share_kernels() -> None:
     assert functions[1] == functions[2] == functions[12]
 
 
+def test_a_zero_point_of_zero_is_no_other_kernel() -> None:
+    """One of two layers without a zero point before its table."""
+    source = text(2)
+    without = source.replace("zero_point -91", "", 1)
+    assert without.count("zero_point -91") == source.count("zero_point -91") - 1
+    assert loops_functions(without) == loops_functions(source)
+
+
 def loops_functions(source: str) -> list[str]:
     """The names of the functions at the loops level."""
 
