@@ -165,7 +165,7 @@ class NormaliseSlice(RewritePattern):
         else:
             return
         dim, sizes = constant_int(op.operands[1]), sizes_of(op.operands[0])
-        if bounds is None or dim is None:
+        if bounds is None or dim is None or not -len(sizes) <= dim < len(sizes):
             return
         size = sizes[dim]
         if size is None:

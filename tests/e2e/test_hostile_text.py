@@ -123,8 +123,12 @@ def test_damaged_text(sound: tuple[str, dict[str, NDArray[np.generic]]], tmp_pat
     assert outcomes["compiled"] > 0
 
 
-def test_a_transpose_of_dimensions_that_are_not_there() -> None:
-    text = TEXT.read_text(encoding="utf-8").replace("torch.constant.int 2\n", "torch.constant.int 7\n")
+@pytest.mark.parametrize(("old", "new"), [(2, 7), (1, -(1 << 63)), (0, 5)])
+def test_dimensions_that_are_not_there(old: int, new: int) -> None:
+    """Of transposes, permutes, slices, selects."""
+    sound = TEXT.read_text(encoding="utf-8")
+    text = sound.replace(f"torch.constant.int {old}\n", f"torch.constant.int {new}\n")
+    assert text != sound
     assert outcome(lambda: to_fused(text, dict(random_weights()))) == "refused"
 
 
