@@ -158,7 +158,7 @@ def test_native_code_equals_the_interpreter(target: str) -> None:
     assert (program.output_shape, program.output_dtype) == ((10,), "int32")
     assert program.target == target
     check_integer_only(program.code)
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 3, 9):  # nine are more than the cores of most machines: waiting threads give way
         np.testing.assert_array_equal(call(program, images, threads), expected)
 
 
