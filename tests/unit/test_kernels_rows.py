@@ -113,7 +113,7 @@ def test_softmax(
     rng = np.random.default_rng(seed)
     x = integers(rng, (2, rows, columns), np.int32) >> narrowing
     # The reference refuses products that leave 64 bits.
-    multiplier = min(multiplier, (2**63 - 2**62) >> 32) if shift > 60 else multiplier
+    multiplier = min(multiplier, (2**63 - 1 - 2 ** (shift - 1)) // (2**32 - 1))
     table = exponential_table(rng)
     operands = Operands()
     op = SoftmaxOp(operands.activation(x), operands.constant(table), multiplier, shift)
