@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import float_images, pixels, random_weights
+from tiny_files import float_images, pixels, random_weights
 from tiny_vit import make
 from xdsl.dialects.builtin import ModuleOp
 

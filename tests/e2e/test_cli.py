@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import COUNT, Command, pixels
 from numpy.typing import NDArray
+from tiny_files import COUNT, Command, pixels
 
 from ivit import cli
 from ivit.baseline import FloatModel

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TEXT, Command, float_images, pixels
+from tiny_files import TEXT, Command, float_images, pixels
 
 RELU = """func.func @main(%a: !torch.vtensor<[1,3,12,12],f32>) -> !torch.vtensor<[1,3,12,12],f32> {
   %0 = torch.aten.OP %a : !torch.vtensor<[1,3,12,12],f32> -> !torch.vtensor<[1,3,12,12],f32>

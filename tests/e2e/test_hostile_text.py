@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TEXT, float_images, random_weights
 from numpy.typing import NDArray
+from tiny_files import TEXT, float_images, random_weights
 
 from ivit.interface import boundary_of
 from ivit.pipeline import Options, fuse, lower_to_int
