@@ -12,7 +12,7 @@ test: lint filecheck unit
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 filecheck: .venv/installed-test
 	$(BIN)/lit -v tests/filecheck
