@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.elementwise import ConstantOp
-from ivit_dialect.ops.linear import Conv2dOp, LinearOp
+from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
+from ivit_dialect.ops.nonlinear import ShiftmaxOp
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import integer_range, tensor_types
 
@@ -30,23 +32,44 @@ def stored(value: SSAValue, store: WeightStore) -> NDArray[Any] | None:
     return None
 
 
+def product_bound(a: Bound, b: Bound) -> Bound:
+    """The range of ``x * y`` for x in ``a`` and y in ``b``."""
+    corners = [x * y for x in a for y in b]
+    return min(corners), max(corners)
+
+
 def accumulator_bounds(op: LinearOp | Conv2dOp, store: WeightStore) -> tuple[NDArray[Any], NDArray[Any]]:
     """Per output channel, the least and greatest accumulator over all inputs (methods.md 11): int64 arrays.
 
-    From the weights where the store has them (sums of positive and of negative weights), else from the types.
+    Weights and bias apart: what the store has counts as it is (sums of positive and of negative weights),
+    what it does not have as all values of its type. With an unknown bias the bounds may leave int32.
     """
-    weight, bias = stored(op.weight, store), stored(op.bias, store)
     low, high = type_bound(op.input)
+    weight, bias = stored(op.weight, store), stored(op.bias, store)
     (weight_type,) = tensor_types(op.weight)
-    shape = weight_type.get_shape()
-    if weight is None or bias is None:
-        terms = int(np.prod(shape[1:]))
-        most = np.full(shape[0], terms * max(abs(low), abs(high)) * 128, np.int64)
-        return -most, most
-    matrix = weight.reshape(shape[0], -1).astype(np.int64)
-    positive, negative = np.maximum(matrix, 0).sum(1), np.minimum(matrix, 0).sum(1)
-    offset = bias.astype(np.int64)
-    return offset + low * positive + high * negative, offset + high * positive + low * negative
+    channels, *rest = weight_type.get_shape()
+    if weight is None:
+        least, greatest = product_bound((low, high), type_bound(op.weight))
+        terms = math.prod(rest)
+        sums = np.full(channels, terms * least, np.int64), np.full(channels, terms * greatest, np.int64)
+    else:
+        matrix = weight.reshape(channels, -1).astype(np.int64)
+        positive, negative = np.maximum(matrix, 0).sum(1), np.minimum(matrix, 0).sum(1)
+        sums = low * positive + high * negative, high * positive + low * negative
+    offsets = type_bound(op.bias) if bias is None else (bias.astype(np.int64), bias.astype(np.int64))
+    return sums[0] + offsets[0], sums[1] + offsets[1]
+
+
+def matmul_bound(op: MatmulOp) -> Bound:
+    """All accumulators of a product, from the types; of Shiftmax rows, from their sum of 2^(bits-1)."""
+    rhs = type_bound(op.rhs)
+    if isinstance(op.lhs.owner, ShiftmaxOp):
+        total = 1 << (op.lhs.owner.bits.value.data - 1)
+        return total * rhs[0], total * rhs[1]
+    (lhs_type,) = tensor_types(op.lhs)
+    least, greatest = product_bound(type_bound(op.lhs), rhs)
+    terms = lhs_type.get_shape()[-1]
+    return terms * least, terms * greatest
 
 
 def requant_bound(bound: Bound, multiplier: int, shift: int) -> Bound:

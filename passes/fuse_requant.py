@@ -232,7 +232,8 @@ class _AddIntoLinear(_Fusion):
         multipliers = stored(linear.multipliers, self.store)
         if multipliers is None:
             return False
-        low, high = accumulator_bounds(linear, self.store)
+        # Condition (R1) of ivit.linear: no accumulator leaves int32, whatever the bias.
+        low, high = (np.clip(b, -(1 << 31), (1 << 31) - 1) for b in accumulator_bounds(linear, self.store))
         return fits(channels_bound(low, high, multipliers, linear.shift.value.data), linear.output)
 
 

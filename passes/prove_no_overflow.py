@@ -1,8 +1,10 @@
-"""``prove-no-overflow``: static bounds on every accumulator; refuses a module in which an integer could wrap.
+"""``prove-no-overflow``: static bounds on every accumulator; refuses a module in which one could wrap.
 
-The verifiers prove what follows from types and shapes alone. This pass adds what needs the weights: the
-accumulator of each linear and convolution (sums of weights, not ``K * 2^14``), recorded as
-``ivit.accumulator = array<i64: least, greatest>``, and the 64-bit affine at the end of each LayerNorm.
+The verifiers prove what follows from types and shapes alone. This pass adds what needs the weights or the op
+before: the accumulator of each linear and convolution (sums of weights, not ``K * 2^14``), recorded as
+``ivit.accumulator = array<i64: least, greatest>``; that of each product with int16 probabilities; the 64-bit
+products of each softmax; and the 64-bit affine at the end of each LayerNorm. What is not at hand counts as
+all values of its type, so that nothing is proven from weights that were never seen.
 """
 
 from __future__ import annotations
@@ -19,27 +21,97 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
+from ivit_dialect.load import location_text
+from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AffineOp
-from ivit_dialect.ops.linear import Conv2dOp, LinearOp
-from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp
+from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
+from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types
-from passes.bounds import accumulator_bounds, stored
+from passes.bounds import Bound, accumulator_bounds, matmul_bound, product_bound, stored, type_bound
 
 ACCUMULATOR_ATTRIBUTE = "ivit.accumulator"
 I_LAYERNORM_BOUND = 1 << 30
+INT32 = (-(1 << 31), (1 << 31) - 1)
+
+
+SCORE = (-128, 127)
+"""Of query and key."""
+
+
+def _refusal(op: Operation, what: str, mend: str, **operands: bool) -> PassFailedException:
+    """One line: where, what, how to mend; ``operands`` says of each by name whether its values are known."""
+    unknown = " and ".join(name for name, known in operands.items() if not known)
+    if unknown:
+        mend = (
+            f"the values of its {unknown} are not known here and count as any of their type:"
+            " make them constants and give the weights (NAME.safetensors beside NAME.mlir)"
+        )
+    return PassFailedException(f"{location_text(op)}: {op.name}: {what}; {mend}")
+
+
+def _known(value: SSAValue, store: WeightStore) -> bool:
+    return stored(value, store) is not None
 
 
 def _prove_accumulator(op: LinearOp | Conv2dOp, store: WeightStore) -> None:
     low, high = accumulator_bounds(op, store)
     least, greatest = int(low.min()), int(high.max())
-    if least < -(1 << 31) or greatest >= 1 << 31:
-        worst = int(np.argmax(np.maximum(-low, high)))
-        raise PassFailedException(
-            f"{op.name}: the int32 accumulator of output channel {worst} can reach"
-            f" [{int(low[worst])}, {int(high[worst])}]; scale its bias or weights down"
+    if least < INT32[0] or greatest > INT32[1]:
+        worst = int(np.argmax(np.maximum(-low - 1, high)))
+        reached = [int(low[worst]), int(high[worst])]
+        raise _refusal(
+            op,
+            f"the int32 accumulator of output channel {worst} can reach {reached}",
+            "scale its bias or weights down",
+            weight=_known(op.weight, store),
+            bias=_known(op.bias, store),
         )
     op.attributes[ACCUMULATOR_ATTRIBUTE] = DenseArrayBase.from_list(i64, [least, greatest])
+
+
+def _prove_product(op: MatmulOp) -> None:
+    least, greatest = matmul_bound(op)
+    if least < INT32[0] or greatest > INT32[1]:
+        raise _refusal(
+            op,
+            f"its int32 accumulators can reach [{least}, {greatest}]",
+            "take the i16 side from ivit.shiftmax, whose rows sum to at most 2^15, or fewer terms",
+        )
+
+
+def _prove_softmax(op: Operation, scores: Bound, terms: int, multiplier: int, shift: int) -> None:
+    farthest = scores[1] - scores[0]
+    if farthest * multiplier + (1 << (shift - 1)) >= 1 << 63:
+        raise _refusal(
+            op,
+            f"a score can lie {farthest} below its row's maximum, which times {multiplier} plus 2^{shift - 1}"
+            " can wrap 64 bits",
+            "halve the multiplier and lower the shift by 1",
+        )
+    if terms * 255 > INT32[1]:
+        raise _refusal(op, f"the int32 sum of {terms} codes can reach {terms * 255}", "take shorter rows")
+
+
+def _score_bound(scores: SSAValue) -> Bound:
+    op = scores.owner
+    return matmul_bound(op) if isinstance(op, MatmulOp) and op.multiplier is None else type_bound(scores)
+
+
+def _prove_attention(op: AttentionOp) -> None:
+    """Of Shiftmax the verifier proves all."""
+    if isinstance(op.softmax, DeltaSoftmaxAttr):
+        (type_,) = tensor_types(op.query)
+        _, tokens, width = type_.get_shape()
+        least, greatest = product_bound(SCORE, SCORE)
+        depth = width // op.heads.value.data
+        _prove_softmax(
+            op,
+            (depth * least, depth * greatest),
+            tokens,
+            op.softmax.multiplier.value.data,
+            op.softmax.shift.value.data,
+        )
 
 
 def _normalised_bound(op: LayerNormOp | ILayerNormOp) -> int:
@@ -57,10 +129,14 @@ def _magnitude(values: NDArray[Any]) -> int:
 def _prove_affine(op: Operation, scale: SSAValue, offset: SSAValue, bound: int, store: WeightStore) -> None:
     scales, offsets = stored(scale, store), stored(offset, store)
     most_scale = 1 << 31 if scales is None else _magnitude(scales)
-    most_offset = 0 if offsets is None else _magnitude(offsets)
+    most_offset = 1 << 63 if offsets is None else _magnitude(offsets)
     if bound * most_scale + most_offset >= 1 << 63:
-        raise PassFailedException(
-            f"{op.name}: scale {most_scale} and offset {most_offset} can wrap 64 bits; lower the shift"
+        raise _refusal(
+            op,
+            f"scale {most_scale} and offset {most_offset} can wrap 64 bits",
+            "lower the shift",
+            scale=scales is not None,
+            offset=offsets is not None,
         )
 
 
@@ -78,6 +154,19 @@ class ProveNoOverflowPass(ModulePass):
                     _prove_accumulator(inner, store)
                 case LayerNormOp() | ILayerNormOp():
                     _prove_affine(inner, inner.scale, inner.offset, _normalised_bound(inner), store)
+                case MatmulOp():
+                    _prove_product(inner)
+                case SoftmaxOp():
+                    (scores,) = tensor_types(inner.input)
+                    _prove_softmax(
+                        inner,
+                        _score_bound(inner.input),
+                        scores.get_shape()[-1],
+                        inner.multiplier.value.data,
+                        inner.shift.value.data,
+                    )
+                case AttentionOp():
+                    _prove_attention(inner)
                 case AffineOp():
                     _prove_affine(inner, inner.scale, inner.offset, 1 << 31, store)
                 case _:

@@ -12,6 +12,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_spec import make_context
 from xdsl.passes import ModulePass
@@ -186,6 +187,8 @@ def test_the_fused_module_is_what_fusing_gives() -> None:
     plain, fused, *_ = modules(ROOT / "docs" / "ir-levels.md")
     ctx = context()
     module = parse_module(plain, "document", ctx, weights_required=False)
+    ctx.store["fc1.weight"] = np.full((16, 8), 3, np.int8)
+    ctx.store["fc1.bias"] = np.full(16, 1000, np.int32)
     for name in FUSE.passes:
         get_passes()[name]()().apply(ctx, module)
     assert module_text(module) == fused

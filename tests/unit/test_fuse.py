@@ -14,7 +14,7 @@ from xdsl.passes import PassPipeline
 from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.dialect import Ivit
-from ivit_dialect.interpreter import run
+from ivit_dialect.interpreter import call, run
 from ivit_dialect.load import parse_module
 from ivit_dialect.ops.attention import AttentionOp
 from ivit_dialect.ops.elementwise import AddOp, ConstantOp, LookupOp, RequantOp
@@ -182,6 +182,32 @@ def test_a_branch_that_may_clamp_is_left_alone() -> None:
     assert count(module, AddOp) == 2  # this one, and the positions behind the convolution
 
 
+ANY_BIAS = """
+func.func @main(%x: tensor<1x1xi8>, %w: tensor<1x1xi8>, %b: tensor<1xi32>, %r: tensor<1x1xi32>)
+    -> tensor<1x1xi16> {
+  %a = ivit.linear %x, %w, %b : (tensor<1x1xi8>, tensor<1x1xi8>, tensor<1xi32>) -> tensor<1x1xi32>
+  %v = ivit.requant %a * 1073741824 shift SHIFT : tensor<1x1xi32> -> tensor<1x1xi32>
+  %y = ivit.add %v, %r : (tensor<1x1xi32>, tensor<1x1xi32>) -> tensor<1x1xi16>
+  func.return %y : tensor<1x1xi16>
+}
+"""
+
+
+@pytest.mark.parametrize(("shift", "adds"), [(20, 1), (29, 1), (31, 0)])
+@pytest.mark.parametrize("bias", [1 << 24, -(1 << 24), (1 << 31) - 2, 1 - (1 << 31), 0])
+def test_a_bias_that_is_not_known_may_be_any(shift: int, adds: int, bias: int) -> None:
+    """Only a branch that int32 holds for every accumulator joins its add."""
+    ctx = StoreContext()
+    module = parse_module(ANY_BIAS.replace("SHIFT", str(shift)), "bias", ctx, weights_required=False)
+    one = np.ones((1, 1), np.int8)
+    far = [np.full((1, 1), end, np.int32) for end in (-(1 << 31), (1 << 31) - 1)]
+    before = [call(module, ctx.store, (one, one, np.array([bias], np.int32), r)) for r in far]
+    apply(module, ctx, "fuse-requant")
+    assert count(module, AddOp) == adds
+    after = [call(module, ctx.store, (one, one, np.array([bias], np.int32), r)) for r in far]
+    np.testing.assert_array_equal(after, before)
+
+
 def test_overflow_is_refused_by_channel() -> None:
     module, ctx = block("ui8", EXACT)
     random_store(module, np.random.default_rng(0), ctx)
@@ -196,6 +222,15 @@ def test_affine_overflow_is_refused() -> None:
     random_store(module, np.random.default_rng(0), ctx)
     ctx.store["norm.offset"][0] = (1 << 63) - 1
     with pytest.raises(PassFailedException, match=r"ivit\.layernorm: scale .* can wrap 64 bits"):
+        apply(module, ctx, "prove-no-overflow")
+
+
+@pytest.mark.parametrize("key", ["norm.offset", "bias"])
+def test_nothing_is_proven_from_values_that_are_not_there(key: str) -> None:
+    module, ctx = block("ui8", EXACT)
+    random_store(module, np.random.default_rng(0), ctx)
+    del ctx.store[key]
+    with pytest.raises(PassFailedException, match=rf"its {key.split('.')[-1]} are not known here"):
         apply(module, ctx, "prove-no-overflow")
 
 
