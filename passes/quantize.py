@@ -9,6 +9,7 @@ import) the function takes uint8 pixels.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +77,9 @@ class QuantizePass(ModulePass):
             fold_normalisation(graph, pixels)
         integers = WeightStore()
         lowered = _emit(function, graph, options, pixels, integers)
+        notice = emit_gelu.paper_notice(graph.live()) if options.gelu == "ivit" else None
+        if notice is not None:
+            print(f"{self.name}: {notice}", file=sys.stderr)
         op.body.block.insert_op_before(lowered, function)
         op.body.block.erase_op(function)
         for name in (MEAN, STD):
