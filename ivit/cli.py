@@ -1,20 +1,17 @@
-"""The ``ivit`` command: finds the subcommand, and turns errors into one line and an exit code."""
+"""The ``ivit`` command: finds the subcommand and runs it."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from collections.abc import Sequence
 from importlib import import_module
 
 from ivit import __version__
 from ivit.commands.base import Command
-from ivit.console import notice
-from ivit.knobs import knobs
+from ivit_dialect.command import exit_code_of
 
 COMMANDS = ("import", "compile", "run", "eval", "inspect", "demo")
-BAD_INPUT, INTERNAL, INTERRUPTED = 1, 3, 130
 
 EPILOG = """\
 examples:
@@ -59,38 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     options = build_parser().parse_args(arguments)
-    try:
-        debug = knobs().debug
-    except ValueError as error:
-        notice(f"error: {error}")
-        return BAD_INPUT
-    try:
-        options.run(options)
-    except KeyboardInterrupt:
-        notice("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has left; Python would complain when it exits
-        return BAD_INPUT
-    except (OSError, ValueError, TypeError, ImportError, MemoryError) as error:
-        return _report(error, f"error: {_line(error)}", BAD_INPUT, debug)
-    except Exception as error:  # the last resort: still one line
-        message = f"internal error: {type(error).__name__}: {_line(error)} (IVIT_DEBUG=1 shows where)"
-        return _report(error, message, INTERNAL, debug)
-    return 0
-
-
-def _report(error: Exception, message: str, code: int, debug: int) -> int:
-    if debug:
-        traceback.print_exception(error)
-    notice(message)
-    return code
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+    # TypeError and ImportError come from modules and images of the user's own
+    refusals = (TypeError, ImportError, MemoryError)
+    return exit_code_of("ivit", lambda: options.run(options), refusals)
 
 
 if __name__ == "__main__":

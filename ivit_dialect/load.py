@@ -50,8 +50,21 @@ def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True)
     Without ``weights_required`` a missing weight is left to the pass that needs it.
     """
     check_readable(path)
+    return load_text(path.read_bytes(), path, ctx, weights_required=weights_required)
+
+
+def load_text(text: bytes, path: Path, ctx: StoreContext, *, weights_required: bool = True) -> ModuleOp:
+    """``load_module`` of ``text``, the whole of the file ``path`` or a part that stands for itself."""
     ctx.store = WeightStore()
-    return _load(path.read_bytes(), path, ctx, weights_required)
+    module, resources = _parse(text, str(path), ctx)
+    side_file = store_path(module, path)
+    if side_file is None and any(key not in resources.spans for _, key, _ in _weights(module)):
+        beside = path.with_suffix(WEIGHTS_SUFFIX)
+        side_file = beside if beside.is_file() else None
+    if side_file is not None:
+        ctx.store = WeightStore.open(side_file)
+    _fill_store(module, resources, ctx.store, weights_required)
+    return module
 
 
 def parse_module(
@@ -107,18 +120,6 @@ def _location_text(location: LocationAttr) -> str:
     if isinstance(location, FileLineColLoc):
         return f"{location.filename.data}:{location.line.data}"
     return str(location)
-
-
-def _load(text: bytes, path: Path, ctx: StoreContext, weights_required: bool) -> ModuleOp:
-    module, resources = _parse(text, str(path), ctx)
-    side_file = store_path(module, path)
-    if side_file is None and any(key not in resources.spans for _, key, _ in _weights(module)):
-        beside = path.with_suffix(WEIGHTS_SUFFIX)
-        side_file = beside if beside.is_file() else None
-    if side_file is not None:
-        ctx.store = WeightStore.open(side_file)
-    _fill_store(module, resources, ctx.store, weights_required)
-    return module
 
 
 def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resources]:

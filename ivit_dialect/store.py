@@ -6,7 +6,7 @@ IR text carries keys, a safetensors file carries bytes. A module says which file
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,16 @@ class WeightStore(MutableMapping[str, NDArray[Any]]):
             file.write_bytes(to_bytes(self._arrays))
 
 
+def _unheard(remark: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass
 class StoreContext(Context):
-    """An xDSL context with the weight store of the module at hand."""
+    """An xDSL context with the weight store of the module at hand; ``remark`` hears what passes have done."""
 
     store: WeightStore = field(default_factory=WeightStore)
+    remark: Callable[[str], None] = _unheard
 
 
 def store_of(ctx: Context) -> WeightStore:
@@ -92,6 +97,12 @@ def store_of(ctx: Context) -> WeightStore:
     if not isinstance(ctx, StoreContext):
         raise ValueError("this pass reads weights and needs a StoreContext: run it through ivit-opt")
     return ctx.store
+
+
+def emit_remark(ctx: Context, remark: str) -> None:
+    """Say in one line what a pass has done; a plain xDSL driver has nobody who listens."""
+    if isinstance(ctx, StoreContext):
+        ctx.remark(remark)
 
 
 def store_path(module: ModuleOp, source: Path) -> Path | None:

@@ -3,6 +3,7 @@
     ivit-opt --lower-to-int='softmax=ivit calibration=images.npz' model.mlir -o int.mlir
     ivit-opt --fuse int.mlir -o fused.mlir
     ivit-opt -p 'conv2d-to-linear,fuse-requant' int.mlir
+    ivit-opt -p 'lower-to-int{softmax=ivit},fuse' model.mlir
 
 With ``-o FILE.mlir`` the weights go to ``FILE.safetensors`` beside it; on standard output they follow the
 IR as MLIR resources (``--elide-weights`` leaves them out). IVIT_DEBUG=1 shows the traceback of an error.
@@ -11,22 +12,22 @@ IR as MLIR resources (``--elide-weights`` leaves them out). IVIT_DEBUG=1 shows t
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.utils.exceptions import (
-    ArgSpecParseError,
     DiagnosticException,
     ParseError,
     PassFailedException,
@@ -34,14 +35,22 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.xdsl_opt_main import xDSLOptMain
 
-from ivit_dialect.load import load_module, parse_module
+from ivit_dialect.command import exit_code_of
+from ivit_dialect.files import check_readable, whole_file
+from ivit_dialect.load import WEIGHTS_SUFFIX, check_module_path, load_text, parse_module
 from ivit_dialect.resources import weights_as_resources
-from ivit_dialect.store import STORE_ATTRIBUTE, MissingWeightError, StoreContext
-from passes.pipelines import PIPELINES, pass_spec
+from ivit_dialect.store import STORE_ATTRIBUTE, MissingWeightError, StoreContext, WeightStore
+from passes.levels import check_level
+from passes.pipeline_text import build_passes, flag_text, parse_passes
+from passes.pipelines import PIPELINES
 
 USAGE = "ivit-opt [flags] [input_file]"
 SUMMARY = re.compile(r'"""(?:Pass )?`+[\w-]+`+: (?P<text>.+?)(?:""")?$')
 """The first line of a pass's module."""
+OPTIONS = re.compile(r"\{?[a-z]+=")
+"""How the options of a pass or pipeline begin."""
+REFUSALS = (MissingWeightError, ParseError, DiagnosticException)
+"""Exceptions that mean bad input."""
 
 
 @cache
@@ -67,8 +76,8 @@ def _summary(room: str, name: str) -> str:
     return line["text"].replace("`", "") if line else name
 
 
-class _PipelineAction(argparse.Action):
-    """Appends the flag's pipeline to ``-p``, in the order of the command line."""
+class _PassesAction(argparse.Action):
+    """Appends passes to those of the flags before: ``-p``'s own text, or a flag's pass with its options."""
 
     def __call__(
         self,
@@ -77,16 +86,12 @@ class _PipelineAction(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        name = str(option_string).lstrip("-")
-        options: dict[str, str] = {}
-        for item in shlex.split(str(values or "")):
-            key, separator, value = item.partition("=")
-            options[key] = value if separator else "true"
+        text, name = str(values or ""), str(option_string).lstrip("-")
         try:
-            spec = PIPELINES[name].spec(options) if name in PIPELINES else pass_spec(name, options)
+            passes = text if name in ("p", "passes") else flag_text(name, text)
         except ValueError as error:
             parser.error(str(error))
-        namespace.passes = ",".join(part for part in (namespace.passes, spec) if part)
+        namespace.passes = ",".join(part for part in (namespace.passes, passes) if part)
 
 
 class IvitOptMain(xDSLOptMain):
@@ -95,22 +100,27 @@ class IvitOptMain(xDSLOptMain):
     version_format = "ivit-opt built from xdsl version {xdsl_version}"
 
     def __init__(self, args: Sequence[str] | None = None) -> None:
-        flags = {f"--{name}" for name in (*PIPELINES, *own_passes())}
-        given = sys.argv[1:] if args is None else args
+        self._flags = {f"--{name}" for name in (*PIPELINES, *own_passes())}
+        self._given = list(sys.argv[1:] if args is None else args)
+        self._files = ExitStack()
+        self._output: Path | None = None
+        self._saved = WeightStore()
         # an explicit "=" keeps argparse from taking the input file for a flag's options
-        super().__init__("ivit's optimizer driver", [f"{a}=" if a in flags else a for a in given])
+        arguments = [f"{text}=" if text in self._flags else text for text in self._given]
+        super().__init__("ivit's optimizer driver", arguments)
 
     def register_all_dialects(self) -> None:
-        self.ctx = StoreContext()
+        self.ctx = StoreContext(remark=lambda remark: print(remark, file=sys.stderr))
         super().register_all_dialects()
 
     def register_all_frontends(self) -> None:
         def parse(stream: IO[bytes]) -> ModuleOp:
             ctx = self.store_context
             try:
-                if self.args.input_file is None or self.args.split_input_file:
-                    return parse_module(stream.read(), self.get_input_name(), ctx, weights_required=False)
-                return load_module(Path(self.args.input_file), ctx, weights_required=False)
+                if self.args.input_file is not None:
+                    return load_text(stream.read(), Path(self.args.input_file), ctx, weights_required=False)
+                ctx.store = WeightStore()
+                return parse_module(stream.read(), self.get_input_name(), ctx, weights_required=False)
             except ValueError as error:
                 # xDSL's driver prints only its own exceptions under --verify-diagnostics
                 raise VerifyException(str(error)) from error
@@ -118,12 +128,24 @@ class IvitOptMain(xDSLOptMain):
         self.available_frontends["mlir"] = parse
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
+        # xDSL's own -p would forget the flags before it
+        arg_parser._optionals.conflict_handler = "resolve"  # pyright: ignore[reportPrivateUsage]  # argparse has no public name
         super().register_all_arguments(arg_parser)
         arg_parser.usage = USAGE
+        for flag, following in pairwise(self._given):
+            if flag in self._flags and OPTIONS.match(following) and not Path(following).exists():
+                arg_parser.error(f"options follow an equals sign: {flag}='{following}'")
         arg_parser.description = str(__doc__).replace("``", "")
         arg_parser.formatter_class = argparse.RawDescriptionHelpFormatter
         arg_parser.add_argument(
             "--elide-weights", action="store_true", help="leave the weights out of standard output"
+        )
+        arg_parser.add_argument(
+            "-p",
+            "--passes",
+            action=_PassesAction,
+            default="",
+            help="passes and pipelines with commas between them, options in braces",
         )
         pipelines = arg_parser.add_argument_group("pipelines")
         for pipeline in PIPELINES.values():
@@ -139,7 +161,7 @@ class IvitOptMain(xDSLOptMain):
     @staticmethod
     def _add_flag(group: argparse._ArgumentGroup, name: str, text: str) -> None:  # pyright: ignore[reportPrivateUsage]  # argparse has no public name
         group.add_argument(
-            f"--{name}", action=_PipelineAction, nargs="?", metavar="OPTIONS", help=text.replace("%", "%%")
+            f"--{name}", action=_PassesAction, nargs="?", metavar="OPTIONS", help=text.replace("%", "%%")
         )
 
     @property
@@ -149,7 +171,14 @@ class IvitOptMain(xDSLOptMain):
         return self.ctx
 
     def setup_pipeline(self) -> None:
+        if self.args.input_file == "-":
+            self.args.input_file = None
+        if self.args.output_file == "-":
+            self.args.output_file = None
         started = time.perf_counter()
+        steps = list(parse_passes(self.args.passes))
+        passes = build_passes((spec for _, spec in steps), self.available_passes)
+        begins = {id(step): pipeline for step, (pipeline, _) in zip(passes, steps, strict=True)}
 
         def between(previous: ModulePass | None, module: ModuleOp, following: ModulePass | None) -> None:
             nonlocal started
@@ -159,13 +188,12 @@ class IvitOptMain(xDSLOptMain):
                 module.verify()
             if previous and following and self.args.print_between_passes:
                 print(f"// IR after {previous.name}\n{module}\n", file=sys.stderr)
+            pipeline = begins.get(id(following))
+            if pipeline is not None:
+                check_level(pipeline, module)
             started = time.perf_counter()
 
-        try:
-            self.pipeline = PassPipeline.parse_spec(self.available_passes, self.args.passes, between)
-        except ArgSpecParseError as error:
-            message = str(error).splitlines()[-1].strip()
-            raise ValueError(f"{message} (in the passes {self.args.passes})") from error
+        self.pipeline = PassPipeline(passes, between)
 
     def apply_passes(self, prog: ModuleOp) -> None:
         try:
@@ -174,61 +202,52 @@ class IvitOptMain(xDSLOptMain):
             # xDSL's driver prints only its own exceptions under --verify-diagnostics
             raise PassFailedException(str(error)) from error
 
+    def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        if self.args.input_file is not None:
+            check_readable(Path(self.args.input_file))
+        return super().prepare_input()
+
     def prepare_output(self) -> IO[str]:
-        # The real file appears only when everything has succeeded: see `run`.
         if self.args.output_file is None:
             return sys.stdout
-        output = Path(self.args.output_file)
-        if not output.parent.is_dir():
-            raise ValueError(f"{output}: there is no folder {output.parent}: make it first")
-        return open(_partial(output), "w", encoding="utf-8")
+        self._output = Path(self.args.output_file)
+        check_module_path(self._output)
+        return self._files.enter_context(whole_file(self._output)).open("w", encoding="utf-8")
 
     def run(self) -> None:
-        if self.args.output_file is None:
+        with self._files:
             super().run()
-            return
-        output = Path(self.args.output_file)
-        try:
-            super().run()
-            os.replace(_partial(output), output)
-        finally:
-            _partial(output).unlink(missing_ok=True)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
         store = self.store_context.store
         prog.attributes.pop(STORE_ATTRIBUTE, None)
         if not store or self.args.target.partition("{")[0] != "mlir":
-            return super().output_resulting_program(prog)
-        if self.args.output_file is not None:
-            weights = Path(self.args.output_file).with_suffix(".safetensors")
-            store.save(weights)
+            return self._text(prog)
+        if self._output is not None:
+            weights = self._output.with_suffix(WEIGHTS_SUFFIX)
+            self._save(store, weights)
             prog.attributes[STORE_ATTRIBUTE] = StringAttr(weights.name)
-            return super().output_resulting_program(prog)
-        text = super().output_resulting_program(prog)
+            return self._text(prog)
         if self.args.elide_weights or sys.stdout.isatty():
             print("ivit-opt: weights are not shown; -o FILE.mlir writes them", file=sys.stderr)
-            return text
-        return f"{text}\n{weights_as_resources(store)}"
+            return self._text(prog)
+        return f"{self._text(prog)}\n{weights_as_resources(store)}"
 
+    def _text(self, prog: ModuleOp) -> str:
+        return super().output_resulting_program(prog).rstrip("\n") + "\n"
 
-def _partial(output: Path) -> Path:
-    return output.with_name(f".{output.name}.{os.getpid()}.partial")
+    def _save(self, store: WeightStore, path: Path) -> None:
+        """Add ``store`` to the one file that all parts of a split input share."""
+        for key, array in store.items():
+            if key in self._saved and not np.array_equal(self._saved[key], array):
+                raise ValueError(f"{path}: two parts of the input have a weight '{key}', and they differ")
+        self._saved.update(store)
+        self._saved.save(path)
 
 
 def main() -> None:
-    """Console entry point: one line on stderr and exit code 1 on bad input (traceback with IVIT_DEBUG)."""
-    try:
-        IvitOptMain().run()
-    except (OSError, ValueError, MissingWeightError, ParseError, DiagnosticException) as error:
-        if os.environ.get("IVIT_DEBUG"):
-            raise
-        sys.exit(f"ivit-opt: {_one_line(error)}")
-
-
-def _one_line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}"
-    return str(error)
+    """Console entry point; exits with 1 on bad input, 2 on a wrong command line, 3 on an own error."""
+    sys.exit(exit_code_of("ivit-opt", lambda: IvitOptMain().run(), REFUSALS))
 
 
 if __name__ == "__main__":

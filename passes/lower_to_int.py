@@ -9,11 +9,13 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import PassPipeline
+from xdsl.utils.arg_spec import ParameterListType
 
 from ivit_dialect.store import StoreContext
 from passes.calibrate import CalibratePass, calibrate
 from passes.calibration.images import load_images
+from passes.levels import check_level
+from passes.pipeline_text import build_passes
 from passes.pipelines import LOWER_TO_INT
 from passes.quantization.options import QuantizeOptions
 from passes.registry import get_passes
@@ -40,12 +42,17 @@ class LowerToIntOptions:
         QuantizeOptions(self.softmax, self.gelu, self.layernorm)
         check_normalisation(self.mean, self.std)
 
-    def pipeline_options(self) -> dict[str, str]:
-        """As the pipeline's text options."""
-        families = {kind: getattr(self, kind) for kind in ("softmax", "gelu", "layernorm")}
-        lists = {"mean": self.mean, "std": self.std}
-        given = {name: ",".join(map(repr, values)) for name, values in lists.items() if values is not None}
-        return families | given
+    def pipeline_options(self) -> dict[str, ParameterListType]:
+        """As the pipeline's options."""
+        given: dict[str, ParameterListType] = {
+            "softmax": (self.softmax,),
+            "gelu": (self.gelu,),
+            "layernorm": (self.layernorm,),
+        }
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None:
+                given[name] = tuple(map(float, values))
+        return given
 
 
 def lower_to_int(
@@ -63,8 +70,8 @@ def lower_to_int(
     options = options or LowerToIntOptions()
     images = load_images(Path(calibration)) if isinstance(calibration, Path | str) else calibration
     report = progress or _silent
-    pipeline = PassPipeline.parse_spec(get_passes(), LOWER_TO_INT.spec(options.pipeline_options()))
-    for step in pipeline.passes:
+    check_level(LOWER_TO_INT, module)
+    for step in build_passes(LOWER_TO_INT.specs(options.pipeline_options()), get_passes()):
         report(step.name, 0, 1)
         if isinstance(step, CalibratePass):
             calibrate(

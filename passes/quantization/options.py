@@ -20,4 +20,5 @@ class QuantizeOptions:
         for kind in ("softmax", "gelu", "layernorm"):
             family = getattr(self, kind)
             if family not in FAMILIES:
-                raise ValueError(f"{kind}={family} is not known; choose one of {', '.join(FAMILIES)}")
+                advice = "; separate options with blanks" if "=" in family else ""
+                raise ValueError(f"{kind}={family} is not known; choose one of {', '.join(FAMILIES)}{advice}")

@@ -4,8 +4,8 @@
 // RUN: not ivit-opt %s --conv2d-to-linear -o %t.mlir 2>&1 && not ls %t.mlir
 
 // OPTION: ivit-opt: error: --lower-to-int has no option 'width' (options: calibration, mean, std, softmax, gelu, layernorm)
-// MISSING: ivit-opt: missing.mlir: No such file or directory
-// WEIGHT: ivit-opt: weight 'w' is not at hand: give the safetensors file that belongs to the module
+// MISSING: ivit-opt: error: missing.mlir: no such file
+// WEIGHT: ivit-opt: error: weight 'w' is not at hand: give the safetensors file that belongs to the module
 
 func.func @main(%x: tensor<?x4x4x1xi8>) -> tensor<?x4x2xi32> {
   %w = ivit.constant "w" : tensor<2x2x2x1xi8>

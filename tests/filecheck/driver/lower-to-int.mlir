@@ -4,8 +4,8 @@
 // RUN: not ivit-opt %s --lower-to-int='mean=0.5 std=0' 2>&1 | filecheck %s --check-prefix STD
 
 // NOTICE: calibrate: no images given: ranges come from 16 generated ones; real images give better accuracy
-// MISSING: ivit-opt: missing.npz: no such calibration file
-// STD: ivit-opt: mean must be finite and std positive, got mean [0.5], std [0]
+// MISSING: ivit-opt: error: missing.npz: no such calibration file
+// STD: ivit-opt: error: mean must be finite and std positive, got mean [0.5], std [0]
 
 // Exported for one image, decomposed: integers for any number of images.
 // CHECK-LABEL: func.func @main(%image: tensor<?x2x2x1xi8>) -> tensor<?x3xi32>

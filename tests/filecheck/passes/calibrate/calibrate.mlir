@@ -4,8 +4,8 @@
 // RUN: not ivit-opt %s -p 'calibrate{mean=0.5}' 2>&1 | filecheck %s --check-prefix MEAN
 
 // NOTICE: calibrate: no images given: ranges come from 16 generated ones; real images give better accuracy
-// MISSING: ivit-opt: missing.npz: no such calibration file
-// MEAN: ivit-opt: mean and std come together: give both or neither
+// MISSING: ivit-opt: error: missing.npz: no such calibration file
+// MEAN: ivit-opt: error: mean and std come together: give both or neither
 
 // Generated images fill one channel from (0 - 0.5) / 0.5 to (255 / 255 - 0.5) / 0.5. A range that is there stays.
 // CHECK-LABEL: func.func @main(%x: !torch.vtensor<[?,1,8,8],f32>)

@@ -1,0 +1,5 @@
+"""``python -m ivit`` is the ``ivit`` command."""
+
+from ivit.cli import main
+
+main()
