@@ -34,6 +34,10 @@ class NamedPipeline:
                 given[name][parameter] = value
         return tuple(ArgSpec(name, parameters) for name, parameters in given.items())
 
+    def spec(self) -> str:
+        """Its passes as text that any xDSL driver takes with ``-p``."""
+        return ",".join(map(str, self.specs()))
+
 
 LOWER_TO_INT = NamedPipeline(
     "lower-to-int",
