@@ -12,12 +12,16 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     StringAttr,
     TensorType,
+    i8,
+    i16,
+    i32,
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
 from xdsl.utils.hints import isa
 
 from ivit_dialect.interpreter import entry_function
+from ivit_dialect.types import ui8
 from runtime.boundary import Boundary
 
 INPUT, OUTPUT = "ivit.input", "ivit.output"
@@ -32,20 +36,27 @@ def boundary_of(module: ModuleOp) -> Boundary:
     inputs, outputs = function.function_type.inputs.data, function.function_type.outputs.data
     if len(inputs) != 1 or len(outputs) != 1:
         raise ValueError("@main must take one tensor of images and return one tensor")
-    image, _ = _tensor(inputs[0], "the image")
-    result, output_dtype = _tensor(outputs[0], "the result")
+    image, pixel = _tensor(inputs[0], "the image")
+    result, integer = _tensor(outputs[0], "the result")
     if len(image) != 3:
         raise ValueError(f"the image of @main must be [N, H, W, C], got {inputs[0]}")
+    if integer not in (i8, i16, i32):
+        raise ValueError(f"the result of @main must be of i8, i16 or i32, got {outputs[0]}: requantise it")
     given, output = _dictionary(function, INPUT), _dictionary(function, OUTPUT)
     kind = given.get("kind")
     if not isinstance(kind, StringAttr) or kind.data not in ("pixels", "quantized"):
         raise ValueError(f'{INPUT} of @main needs kind = "pixels" or "quantized"')
     pixels = kind.data == "pixels"
+    if pixel != (ui8 if pixels else i8):
+        raise ValueError(
+            f'the image of @main must be of {ui8 if pixels else i8} where {INPUT} has kind = "{kind.data}",'
+            f" got {inputs[0]}"
+        )
     return Boundary(
         kind="pixels" if pixels else "quantized",
         input_shape=(image[0], image[1], image[2]),
         output_shape=result,
-        output_dtype=output_dtype,
+        output_dtype=f"int{integer.width.data}",
         output_scale=_number(output.get("scale"), OUTPUT, "scale"),
         mean=_numbers(given.get("mean"), "mean") if pixels else (),
         std=_numbers(given.get("std"), "std") if pixels else (),
@@ -53,8 +64,8 @@ def boundary_of(module: ModuleOp) -> Boundary:
     )
 
 
-def _tensor(attribute: Attribute, what: str) -> tuple[tuple[int, ...], str]:
-    """Shape without the batch, and the NumPy name of the element type."""
+def _tensor(attribute: Attribute, what: str) -> tuple[tuple[int, ...], IntegerType]:
+    """Shape without the batch, and the element type."""
     if not isinstance(attribute, TensorType):
         raise ValueError(f"{what} of @main must be a tensor, got {attribute}")
     tensor = cast("TensorType[Attribute]", attribute)
@@ -63,7 +74,7 @@ def _tensor(attribute: Attribute, what: str) -> tuple[tuple[int, ...], str]:
         raise ValueError(
             f"{what} of @main must be integers of static shape but for the batch, got {attribute}"
         )
-    return shape, f"int{element.width.data}"
+    return shape, element
 
 
 def _dictionary(function: FuncOp, name: str) -> dict[str, Attribute]:
