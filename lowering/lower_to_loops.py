@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 from xdsl.utils.hints import isa
 
+from ivit_dialect.load import location_text
 from lowering import plan
 from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build_yield
 from lowering.kernels.base import KernelSpec, build_function
@@ -97,6 +98,12 @@ def kernel_spec(launch: plan.LaunchOp) -> KernelSpec:
     )
 
 
+def _refused(launch: plan.LaunchOp, reason: str) -> PassFailedException:
+    return PassFailedException(
+        f"lower-to-loops: {location_text(launch)}: {launch.name} {launch.kernel} {reason}"
+    )
+
+
 class Kernels:
     """The functions of a module, one per distinct kernel."""
 
@@ -111,7 +118,11 @@ class Kernels:
         if spec not in self._symbols:
             family = families().get(spec.kernel)
             if family is None:
-                raise PassFailedException(f"lower-to-loops: there is no kernel named '{spec.kernel}'")
+                raise _refused(launch, f"has no kernel: expected one of {', '.join(sorted(families()))}")
+            try:
+                family.check(spec, self._target)
+            except ValueError as error:
+                raise _refused(launch, str(error)) from error
             symbol = self._fresh(spec)
             self.functions.append(build_function(family, spec, self._target, symbol))
             self._symbols[spec] = symbol
@@ -219,14 +230,15 @@ class LowerToLoopsPass(ModulePass):
         if len(programs) != 1:
             raise PassFailedException(f"lower-to-loops: a module needs one plan.program, got {len(programs)}")
         (program,) = programs
+        where = f"{location_text(program)}: @{program.sym_name.data}"
         try:
             planned = target_by_name(program.target.data)
             target = planned if self.target is None else target_by_name(self.target)
         except ValueError as error:
-            raise PassFailedException(f"lower-to-loops: {error}") from error
+            raise PassFailedException(f"lower-to-loops: {where}: {error}") from error
         if not target.packs_like(planned):
             raise PassFailedException(
-                f"lower-to-loops: the plan packs weights for {planned.name}, which does not suit"
+                f"lower-to-loops: {where}: the plan packs weights for {planned.name}, which does not suit"
                 f" {target.name}: plan for it, with --lower-to-plan=target={target.name}"
             )
         kernels = Kernels(target)

@@ -6,14 +6,15 @@ panels in its own scratch when it comes to the head, then takes the head's tiles
 
 from __future__ import annotations
 
-from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
+from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
 from ivit_dialect.types import require, tensor_types
 from lowering.arena import align
 from lowering.arithmetic import requant_form
 from lowering.kernels.attention_softmax import DeltaRows, RowSoftmax, ShiftmaxRows
-from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch, Packed
+from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, KernelSpec, Launch, Packed
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
+    FORM,
     activation,
     config_number,
     config_text,
@@ -24,6 +25,7 @@ from lowering.kernels.elements import (
     store_saturated,
 )
 from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
+from lowering.kernels.signature import Choice, Config, Signature
 from lowering.targets import Target
 
 MOST_CHANNELS = 1 << 15
@@ -125,10 +127,36 @@ class Attention:
         each_lane(b, self._channels, self._step, body)
 
 
+def _signature(config: Config) -> Signature:
+    """Delta softmax has a table; scalars are the parameters of the softmax."""
+    ins: dict[str, str] = {"query": "T W", "key": "T W", "value": "T W"}
+    if config["softmax"] == "delta":
+        return Signature({**ins, "table": "256"}, {"y": "T W"}, DeltaSoftmaxAttr.field_names())
+    return Signature(ins, {"y": "T W"}, ShiftmaxAttr.field_names())
+
+
+def _check(spec: KernelSpec, target: Target) -> None:
+    """Heads are whole, and not too wide."""
+    _, ((_, width),) = spec.shapes()
+    heads = dict(spec.config)["heads"]
+    assert isinstance(heads, int)
+    if width % heads or width // heads > MOST_CHANNELS:
+        raise ValueError(
+            f"has {heads} heads, which {width} channels do not make at {MOST_CHANNELS} or fewer each"
+        )
+
+
 ATTENTION = KernelFamily(
     "attention",
     lambda b: Attention(b).build(),
+    _signature,
     {AttentionOp: plan_attention},
-    ("query", "key", "value", "table"),
+    {
+        "heads": Choice(range(1, 1 << 31)),
+        "form": FORM,
+        "context_form": FORM,
+        "softmax": Choice(("delta", "shiftmax")),
+    },
+    _check,
 )
 FAMILIES = (ATTENTION,)

@@ -18,9 +18,17 @@ from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.hints import isa
 
 from lowering.kernels.build import INDEX, LoopBuilder
+from lowering.kernels.signature import (
+    Choice,
+    Config,
+    ConfigValue,
+    Shape,
+    Signature,
+    require_config,
+    require_scalars,
+    require_shapes,
+)
 from lowering.targets import Target
-
-ConfigValue: TypeAlias = int | str
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,11 @@ class KernelSpec:
     config: tuple[tuple[str, ConfigValue], ...] = ()
     scalars: tuple[str, ...] = ()
 
+    def shapes(self) -> tuple[list[Shape], list[Shape]]:
+        """The extents of each input, and of each output."""
+        extents = [kind.get_shape() for kind in self.memrefs]
+        return extents[: self.inputs], extents[self.inputs :]
+
 
 def signless(kind: MemRefType) -> MemRefType:
     """The type at the loops level, where the ops and not the types say what is signed."""
@@ -116,20 +129,38 @@ class KernelBuilder(LoopBuilder):
 
 PlanFunction: TypeAlias = Callable[[Any, Target], Launch]
 BuildFunction: TypeAlias = Callable[[KernelBuilder], None]
+SignatureFunction: TypeAlias = Callable[[Config], Signature]
+CheckFunction: TypeAlias = Callable[[KernelSpec, Target], None]
 
 
 @dataclass(frozen=True)
 class KernelFamily:
     """A kernel by name.
 
-    ``plans`` maps op classes to functions ``(op, target) -> Launch``, ``build`` emits the body; ``inputs``
-    names the arguments of the function.
+    ``plans`` maps op classes to functions ``(op, target) -> Launch``, ``build`` emits the body. ``config``
+    says what may be fixed, ``signature`` what is passed, which may depend on the config; ``further`` raises
+    ValueError for a launch that these admit but ``build`` does not take.
     """
 
     name: str
     build: BuildFunction
+    signature: Signature | SignatureFunction
     plans: Mapping[type[Operation], PlanFunction] = field(default_factory=dict[type[Operation], PlanFunction])
-    inputs: tuple[str, ...] = ("x",)
+    config: Mapping[str, Choice] = field(default_factory=dict[str, Choice])
+    further: CheckFunction | None = None
+
+    def signature_of(self, spec: KernelSpec) -> Signature:
+        """What a launch of this config is passed."""
+        return self.signature if isinstance(self.signature, Signature) else self.signature(dict(spec.config))
+
+    def check(self, spec: KernelSpec, target: Target) -> None:
+        """Raise ValueError, which goes on from the kernel's name, unless ``build`` takes such a launch."""
+        require_config(dict(spec.config), self.config)
+        signature = self.signature_of(spec)
+        require_scalars(spec.scalars, signature)
+        require_shapes(*spec.shapes(), signature)
+        if self.further is not None:
+            self.further(spec, target)
 
 
 def build_function(family: KernelFamily, spec: KernelSpec, target: Target, symbol: str) -> func.FuncOp:
@@ -137,10 +168,9 @@ def build_function(family: KernelFamily, spec: KernelSpec, target: Target, symbo
     types: list[Attribute] = [signless(m) for m in spec.memrefs]
     types += [i64] * len(spec.scalars) + [INDEX, INDEX]
     entry = Block(arg_types=types)
-    names = [*family.inputs, *(f"in{i}" for i in range(len(family.inputs), spec.inputs))][: spec.inputs]
-    outputs = len(spec.memrefs) - spec.inputs
-    names += ["y"] if outputs == 1 else [f"y{i}" for i in range(outputs)]
-    for argument, name in zip(entry.args, [*names, *spec.scalars, "thread", "threads"], strict=True):
+    signature = family.signature_of(spec)
+    names = [*signature.ins, *signature.outs, *spec.scalars, "thread", "threads"]
+    for argument, name in zip(entry.args, names, strict=True):
         argument.name_hint = name
     builder = KernelBuilder(spec, target, entry)
     family.build(builder)

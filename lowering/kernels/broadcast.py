@@ -21,7 +21,15 @@ from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
 from ivit_dialect.types import tensor_types
 from lowering.arithmetic import rounding_shift_right
 from lowering.arithmetic_nonlinear import floor_div
-from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch, Packed, Viewed
+from lowering.kernels.base import (
+    ConfigValue,
+    KernelBuilder,
+    KernelFamily,
+    KernelSpec,
+    Launch,
+    Packed,
+    Viewed,
+)
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
     config_text,
@@ -33,6 +41,7 @@ from lowering.kernels.elements import (
     store,
     unsigned_inputs,
 )
+from lowering.kernels.signature import Choice, Config, Signature
 from lowering.targets import Target
 
 _KINDS: dict[type[BroadcastOp], str] = {
@@ -143,5 +152,32 @@ def build_broadcast(b: KernelBuilder) -> None:
         each_lane(b, columns, step, body)
 
 
-BROADCAST = KernelFamily("broadcast", build_broadcast, dict.fromkeys(_KINDS, plan_broadcast))
+def _sides(config: Config, kind: str) -> tuple[str, ...]:
+    return tuple(side for side in ("lhs", "rhs") if config[side] == kind)
+
+
+def _signature(config: Config) -> Signature:
+    """Sides that are tensors are inputs, the others scalars."""
+    ins = {side: f"...{side.upper()}" for side in _sides(config, "tensor")}
+    return Signature(ins, {"y": "...N"}, _sides(config, "splat"))
+
+
+def _check(spec: KernelSpec, target: Target) -> None:
+    """Extents are the output's or 1."""
+    ins, (out,) = spec.shapes()
+    for side, extents in zip(_sides(dict(spec.config), "tensor"), ins, strict=True):
+        fits = len(extents) == len(out) and all(e in (1, o) for e, o in zip(extents, out, strict=True))
+        if not fits:
+            raise ValueError(f"needs {side} to have the extents {list(out)} or 1, got {list(extents)}")
+
+
+SIDE = Choice(("splat", "tensor"))
+BROADCAST = KernelFamily(
+    "broadcast",
+    build_broadcast,
+    _signature,
+    dict.fromkeys(_KINDS, plan_broadcast),
+    {"kind": Choice(tuple(_KINDS.values())), "lhs": SIDE, "rhs": SIDE},
+    _check,
+)
 FAMILIES = (BROADCAST,)

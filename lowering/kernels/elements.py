@@ -29,8 +29,12 @@ from lowering.kernels.build import (
     shape,
     vector_type,
 )
+from lowering.kernels.signature import Choice
 
 Body: TypeAlias = Callable[[Operand, int], None]
+
+FORM = Choice(("mulhi", "wide"))
+"""How a requant multiplies, as ``requant_form`` says."""
 
 
 def image_shape(value: SSAValue) -> tuple[int, ...]:

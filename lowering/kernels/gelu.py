@@ -19,6 +19,7 @@ from lowering.kernels.elements import (
     store,
 )
 from lowering.kernels.lookup import ENTRIES, SIGN_BIT, ByteTable
+from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 SIGMOID_BITS = 8
@@ -69,5 +70,10 @@ def _fill_sigmoids(b: KernelBuilder, sigmoids: Value, exponentials: Value, most:
         b.store(b.truncate(intdiv(b, e, b.add(e, least), SIGMOID_BITS), 8), sigmoids, entry.index)
 
 
-SHIFTGELU = KernelFamily("shiftgelu", build_shiftgelu, {ShiftGeluOp: plan_shiftgelu})
+SHIFTGELU = KernelFamily(
+    "shiftgelu",
+    build_shiftgelu,
+    Signature({"x": "...R C"}, {"y": "...R C"}, ("x0", "n")),
+    {ShiftGeluOp: plan_shiftgelu},
+)
 FAMILIES = (SHIFTGELU,)

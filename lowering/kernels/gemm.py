@@ -6,16 +6,29 @@ weights stream past it, and the accumulators of rows x panel stay in registers u
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from xdsl.dialects.builtin import IntegerType, i32
 
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.types import tensor_types
 from lowering.arithmetic import requant_form
-from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch, Packed, Viewed
+from lowering.kernels.base import (
+    ConfigValue,
+    KernelBuilder,
+    KernelFamily,
+    KernelSpec,
+    Launch,
+    Packed,
+    Viewed,
+)
 from lowering.kernels.build import Value, shape
 from lowering.kernels.dot import BYTE_SIGN, dot, group_operand, weight_operand
+from lowering.kernels.elements import FORM
 from lowering.kernels.gemm_epilogue import Epilogue
+from lowering.kernels.signature import Choice, Config, Signature, require_shape
+from lowering.packing import PACKINGS
 from lowering.targets import Target
 
 FEW_TILES = 8
@@ -182,4 +195,47 @@ class Gemm:
         return updated
 
 
-LINEAR = KernelFamily("linear", lambda b: Gemm(b).build(), {LinearOp: plan_linear}, ("x", "weight", "bias"))
+def _signature(config: Config) -> Signature:
+    """The epilogue's operands follow the bias, where the config has them."""
+    ins = {"x": "R K", "weight": "P S W", "bias": "B"}
+    scalars: tuple[str, ...] = ()
+    if "requant" in config:
+        ins["multipliers"] = "M"
+        scalars += ("shift",)
+    if "lookup" in config:
+        ins["table"] = "256"
+    if "residual" in config:
+        ins["residual"] = "R C"
+        scalars += ("residual_multiplier", "residual_shift")
+    return Signature(ins, {"y": "R C"}, scalars, ("zero_point",) if "requant" in config else ())
+
+
+def _check(spec: KernelSpec, target: Target) -> None:
+    """Constants are packed for this target, lookup and residual have a requant before them."""
+    config = dict(spec.config)
+    for name in ("lookup", "residual"):
+        if name in config and "requant" not in config:
+            raise ValueError(f"has the config '{name}', which needs 'requant'")
+    if "lookup" in config and "residual" in config:
+        raise ValueError("has both of the config 'lookup' and 'residual'")
+    ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
+    columns, depth = target.tile_columns, target.weight_dot.depth
+    padded = PACKINGS["columns"].shape([(outer,)], (columns,))
+    require_shape("weight", weight, PACKINGS["panels"].shape([(outer, inner)], (columns, depth)))
+    require_shape("bias", bias, padded)
+    if "requant" in config and more[0] != (1,):
+        require_shape("multipliers", more[0], padded)
+
+
+LINEAR = KernelFamily(
+    "linear",
+    lambda b: Gemm(b).build(),
+    _signature,
+    {LinearOp: plan_linear},
+    {
+        "requant": replace(FORM, optional=True),
+        "lookup": Choice(range(1, 2), optional=True),
+        "residual": replace(FORM, optional=True),
+    },
+    _check,
+)

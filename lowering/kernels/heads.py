@@ -6,6 +6,7 @@ from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
 from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import activation, each_lane, load, loop_step, rows_of, store
+from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 
@@ -41,6 +42,11 @@ def _build(b: KernelBuilder) -> None:
         each_lane(b, depth, step, body)
 
 
-SPLIT_HEADS = KernelFamily("split_heads", _build, {SplitHeadsOp: plan_split_heads})
-MERGE_HEADS = KernelFamily("merge_heads", _build, {MergeHeadsOp: plan_merge_heads})
+MERGED, SPLIT = "...T H*D", "H T D"
+SPLIT_HEADS = KernelFamily(
+    "split_heads", _build, Signature({"x": MERGED}, {"y": SPLIT}), {SplitHeadsOp: plan_split_heads}
+)
+MERGE_HEADS = KernelFamily(
+    "merge_heads", _build, Signature({"x": SPLIT}, {"y": MERGED}), {MergeHeadsOp: plan_merge_heads}
+)
 FAMILIES = (SPLIT_HEADS, MERGE_HEADS)

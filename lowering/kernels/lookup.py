@@ -19,6 +19,7 @@ from lowering.kernels.elements import (
     store,
     unsigned_inputs,
 )
+from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 ENTRIES = 256
@@ -153,5 +154,7 @@ def build_lookup(b: KernelBuilder) -> None:
     each_lane_shared(b, count, step, body)
 
 
-LOOKUP = KernelFamily("lookup", build_lookup, {LookupOp: plan_lookup}, ("x", "table"))
+LOOKUP = KernelFamily(
+    "lookup", build_lookup, Signature({"x": "...N", "table": "256"}, {"y": "...N"}), {LookupOp: plan_lookup}
+)
 FAMILIES = (LOOKUP,)

@@ -5,12 +5,15 @@ A requant may follow, by one multiplier.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivit_dialect.ops.linear import MatmulOp
 from lowering.arena import align
 from lowering.arithmetic import Requant
 from lowering.kernels.base import ConfigValue, KernelBuilder, KernelFamily, Launch
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
+    FORM,
     activation,
     config_number,
     each_lane,
@@ -24,6 +27,7 @@ from lowering.kernels.elements import (
 )
 from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
 from lowering.kernels.requant import form_with, prepared_requant, zero_points
+from lowering.kernels.signature import Choice, Config, Signature
 from lowering.targets import Target
 
 SCRATCH_BYTES = 1 << 17
@@ -137,5 +141,18 @@ def build_matmul(b: KernelBuilder) -> None:
         last.build(b.index(whole * size))
 
 
-MATMUL = KernelFamily("matmul", build_matmul, {MatmulOp: plan_matmul}, ("lhs", "rhs"))
+def _signature(config: Config) -> Signature:
+    """The right operand may lie transposed; a requant has its scalars."""
+    ins = {"lhs": "H T K", "rhs": "H O K" if config["transposed"] else "H K O"}
+    scalars = ("multiplier", "shift", "zero_point") if "form" in config else ()
+    return Signature(ins, {"y": "H T O"}, scalars)
+
+
+MATMUL = KernelFamily(
+    "matmul",
+    build_matmul,
+    _signature,
+    {MatmulOp: plan_matmul},
+    {"transposed": Choice(range(2)), "form": replace(FORM, optional=True)},
+)
 FAMILIES = (MATMUL,)

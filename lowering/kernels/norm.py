@@ -18,6 +18,7 @@ from lowering.arithmetic_nonlinear import (
 from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
 from lowering.kernels.build import Operand, Value, shape
 from lowering.kernels.elements import (
+    FORM,
     Reduction,
     activation,
     config_text,
@@ -31,6 +32,7 @@ from lowering.kernels.elements import (
     store_saturated,
     unsigned_output,
 )
+from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 FRACTION_BITS = 20
@@ -143,7 +145,19 @@ def build_i_layernorm(b: KernelBuilder) -> None:
         each_lane(b, channels, rows.step, normalise)
 
 
-INPUTS = ("x", "scale", "offset")
-LAYERNORM = KernelFamily("layernorm", build_layernorm, {LayerNormOp: plan_layernorm}, INPUTS)
-I_LAYERNORM = KernelFamily("i_layernorm", build_i_layernorm, {ILayerNormOp: plan_i_layernorm}, INPUTS)
+INS, OUTS = {"x": "...R C", "scale": "C", "offset": "C"}, {"y": "...R C"}
+LAYERNORM = KernelFamily(
+    "layernorm",
+    build_layernorm,
+    Signature(INS, OUTS, ("shift", "epsilon")),
+    {LayerNormOp: plan_layernorm},
+    {"form": FORM},
+)
+I_LAYERNORM = KernelFamily(
+    "i_layernorm",
+    build_i_layernorm,
+    Signature(INS, OUTS, ("shift",)),
+    {ILayerNormOp: plan_i_layernorm},
+    {"form": FORM},
+)
 FAMILIES = (LAYERNORM, I_LAYERNORM)

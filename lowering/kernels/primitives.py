@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivit_dialect.ops.nonlinear import IntDivOp, IsqrtOp, NewtonSqrtOp, RsqrtOp, ShiftExpOp
 from lowering.arithmetic_nonlinear import intdiv, isqrt, newton_sqrt, rsqrt, shiftexp
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
+from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch
 from lowering.kernels.build import Operand, Value, shape
 from lowering.kernels.elements import (
     activation,
@@ -18,6 +20,7 @@ from lowering.kernels.elements import (
     splat,
     store,
 )
+from lowering.kernels.signature import Signature, require_shape
 from lowering.targets import Target
 
 
@@ -102,9 +105,30 @@ def build_intdiv(b: KernelBuilder) -> None:
         each_lane(b, columns, step, body)
 
 
-ISQRT = KernelFamily("isqrt", _build_root, {IsqrtOp: plan_isqrt})
-NEWTON_SQRT = KernelFamily("newton_sqrt", _build_root, {NewtonSqrtOp: plan_newton_sqrt})
-RSQRT = KernelFamily("rsqrt", _build_root, {RsqrtOp: plan_rsqrt})
-SHIFTEXP = KernelFamily("shiftexp", build_shiftexp, {ShiftExpOp: plan_shiftexp})
-INTDIV = KernelFamily("intdiv", build_intdiv, {IntDivOp: plan_intdiv}, ("dividend", "divisor"))
+def _check_intdiv(spec: KernelSpec, target: Target) -> None:
+    """A divisor an element, or one a row."""
+    (dividend, divisor), _ = spec.shapes()
+    if divisor[-1] != 1:
+        require_shape("divisor", divisor, dividend)
+
+
+FLAT = Signature({"x": "...N"}, {"y": "...N"})
+ISQRT = KernelFamily("isqrt", _build_root, FLAT, {IsqrtOp: plan_isqrt})
+NEWTON_SQRT = KernelFamily("newton_sqrt", _build_root, FLAT, {NewtonSqrtOp: plan_newton_sqrt})
+RSQRT = KernelFamily(
+    "rsqrt",
+    _build_root,
+    Signature({"x": "...N"}, {"mantissa": "...N", "exponent": "...N"}),
+    {RsqrtOp: plan_rsqrt},
+)
+SHIFTEXP = KernelFamily(
+    "shiftexp", build_shiftexp, replace(FLAT, scalars=("x0", "n")), {ShiftExpOp: plan_shiftexp}
+)
+INTDIV = KernelFamily(
+    "intdiv",
+    build_intdiv,
+    Signature({"dividend": "...R C", "divisor": "...R D"}, {"y": "...R C"}, ("bits",)),
+    {IntDivOp: plan_intdiv},
+    further=_check_intdiv,
+)
 FAMILIES = (ISQRT, NEWTON_SQRT, RSQRT, SHIFTEXP, INTDIV)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from ivit_dialect.ops.arithmetic import ReduceOp
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
+from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
     Reduction,
@@ -22,6 +22,7 @@ from lowering.kernels.elements import (
     store,
     unsigned_inputs,
 )
+from lowering.kernels.signature import Choice, Signature
 from lowering.targets import Target
 
 
@@ -88,5 +89,23 @@ def build_reduce(b: KernelBuilder) -> None:
         each_lane_shared(b, view.inner, step, column)
 
 
-REDUCE = KernelFamily("reduce", build_reduce, {ReduceOp: plan_reduce})
+def _check_reduce(spec: KernelSpec, target: Target) -> None:
+    """The dimension is one of the input's, the output has what remains."""
+    (extents,), (out,) = spec.shapes()
+    dimension = dict(spec.config)["dimension"]
+    assert isinstance(dimension, int)
+    if dimension >= len(extents):
+        raise ValueError(f"reduces dimension {dimension} of x, which has {len(extents)}")
+    if prod(out) * extents[dimension] != prod(extents):
+        raise ValueError(f"needs y to have {prod(extents) // extents[dimension]} elements, got {list(out)}")
+
+
+REDUCE = KernelFamily(
+    "reduce",
+    build_reduce,
+    Signature({"x": "...N"}, {"y": "...M"}),
+    {ReduceOp: plan_reduce},
+    {"kind": Choice(("sum", "max")), "dimension": Choice(range(64))},
+    _check_reduce,
+)
 FAMILIES = (REDUCE,)

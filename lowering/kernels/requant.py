@@ -10,6 +10,7 @@ from lowering.arithmetic_nonlinear import Affine, row_multiplier
 from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
+    FORM,
     activation,
     config_text,
     each_lane,
@@ -24,6 +25,7 @@ from lowering.kernels.elements import (
     unsigned_inputs,
     unsigned_output,
 )
+from lowering.kernels.signature import Choice, Config, Signature
 from lowering.targets import Target
 
 WIDE_ZERO_POINT = 1 << 30
@@ -215,11 +217,42 @@ def build_affine(b: KernelBuilder) -> None:
         each_lane(b, channels, step, body)
 
 
-REQUANT = KernelFamily("requant", build_requant, {RequantOp: plan_requant})
-REQUANT_CHANNELS = KernelFamily("requant_channels", build_requant_channels, inputs=("x", "multipliers"))
-ROW_REQUANT = KernelFamily(
-    "row_requant", build_row_requant, {RowRequantOp: plan_row_requant}, ("x", "divisor")
+def _add_signature(config: Config) -> Signature:
+    """A side that is rescaled has its multiplier and shift."""
+    sides = [side for side in ("lhs", "rhs") if config[side] != "none"]
+    scalars = tuple(f"{side}_{name}" for side in sides for name in ("multiplier", "shift"))
+    return Signature({"lhs": "...N", "rhs": "...N"}, {"y": "...N"}, scalars)
+
+
+ROWS = "...R C"
+SIDE = Choice(("none", "mulhi", "wide"))
+
+REQUANT = KernelFamily(
+    "requant",
+    build_requant,
+    Signature({"x": "...N"}, {"y": "...N"}, ("multiplier", "shift", "zero_point")),
+    {RequantOp: plan_requant},
+    {"form": FORM},
 )
-ADD = KernelFamily("add", build_add, {AddOp: plan_add}, ("lhs", "rhs"))
-AFFINE = KernelFamily("affine", build_affine, {AffineOp: plan_affine}, ("x", "scale", "offset"))
+REQUANT_CHANNELS = KernelFamily(
+    "requant_channels",
+    build_requant_channels,
+    Signature({"x": ROWS, "multipliers": "C"}, {"y": ROWS}, ("shift", "zero_point")),
+    config={"form": FORM},
+)
+ROW_REQUANT = KernelFamily(
+    "row_requant",
+    build_row_requant,
+    Signature({"x": ROWS, "divisor": "...R"}, {"y": ROWS}, ("dividend", "shift")),
+    {RowRequantOp: plan_row_requant},
+    {"form": FORM},
+)
+ADD = KernelFamily("add", build_add, _add_signature, {AddOp: plan_add}, {"lhs": SIDE, "rhs": SIDE})
+AFFINE = KernelFamily(
+    "affine",
+    build_affine,
+    Signature({"x": ROWS, "scale": "C", "offset": "C"}, {"y": ROWS}, ("shift",)),
+    {AffineOp: plan_affine},
+    {"form": FORM},
+)
 FAMILIES = (REQUANT, REQUANT_CHANNELS, ROW_REQUANT, ADD, AFFINE)

@@ -20,6 +20,7 @@ from lowering.kernels.elements import (
     store,
 )
 from lowering.kernels.lookup import ENTRIES, ByteTable, lookup_each
+from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 
@@ -99,6 +100,16 @@ def build_shiftmax(b: KernelBuilder) -> None:
         each_lane(b, columns, step, probability)
 
 
-SOFTMAX = KernelFamily("softmax", build_softmax, {SoftmaxOp: plan_softmax}, ("x", "table"))
-SHIFTMAX = KernelFamily("shiftmax", build_shiftmax, {ShiftmaxOp: plan_shiftmax})
+SOFTMAX = KernelFamily(
+    "softmax",
+    build_softmax,
+    Signature({"x": "...R C", "table": "256"}, {"codes": "...R C", "sums": "...R"}, ("multiplier", "shift")),
+    {SoftmaxOp: plan_softmax},
+)
+SHIFTMAX = KernelFamily(
+    "shiftmax",
+    build_shiftmax,
+    Signature({"x": "...R C"}, {"y": "...R C"}, ("x0", "n", "bits")),
+    {ShiftmaxOp: plan_shiftmax},
+)
 FAMILIES = (SOFTMAX, SHIFTMAX)

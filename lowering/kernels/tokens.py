@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ivit_dialect.ops.linear import PatchifyOp
 from ivit_dialect.types import tensor_types
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Viewed, is_unsigned
+from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch, Viewed, is_unsigned
 from lowering.kernels.build import Operand, Value, element_width, shape
+from lowering.kernels.signature import Choice, Signature, require_shape
 from lowering.targets import Target
 
 PIXEL_OFFSET = 128
@@ -85,5 +86,23 @@ def build_patchify(b: KernelBuilder) -> None:
         _run(b, image, [y], x, patches, [patch.index], to, row_bytes, flip)
 
 
-COPY = KernelFamily("copy", build_copy)
-PATCHIFY = KernelFamily("patchify", build_patchify, {PatchifyOp: plan_patchify})
+def _check_patchify(spec: KernelSpec, target: Target) -> None:
+    """The patches tile the image."""
+    config = dict(spec.config)
+    height, row_bytes = config["kernel_height"], config["row_bytes"]
+    assert isinstance(height, int)
+    assert isinstance(row_bytes, int)
+    ((rows, width),), (patches,) = spec.shapes()
+    require_shape("x", (rows, width), (rows - rows % height, width - width % row_bytes))
+    require_shape("y", patches, (rows // height * (width // row_bytes), height * row_bytes))
+
+
+COPY = KernelFamily("copy", build_copy, Signature({"x": "N"}, {"y": "N"}))
+PATCHIFY = KernelFamily(
+    "patchify",
+    build_patchify,
+    Signature({"x": "H W"}, {"y": "P K"}),
+    {PatchifyOp: plan_patchify},
+    {"kernel_height": Choice(range(1, 1 << 31)), "row_bytes": Choice(range(1, 1 << 31))},
+    _check_patchify,
+)

@@ -124,7 +124,9 @@ def spec_of(launch: Launch, inputs: Sequence[Array], outputs: Sequence[MemRefTyp
 
 def loops_module(spec: KernelSpec, target: Target) -> ModuleOp:
     """The kernel at the loops level, visible from outside."""
-    function = build_function(families()[spec.kernel], spec, target, "kernel")
+    family = families()[spec.kernel]
+    family.check(spec, target)
+    function = build_function(family, spec, target, "kernel")
     function.properties.pop("sym_visibility", None)
     module = ModuleOp([function])
     module.verify()

@@ -1,0 +1,123 @@
+"""What a kernel takes: its inputs and outputs by name and shape, its config and its scalars.
+
+A plan may come from a file: every launch is checked against its kernel's signature before it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias
+
+Shape: TypeAlias = tuple[int, ...]
+ConfigValue: TypeAlias = int | str
+Config: TypeAlias = Mapping[str, ConfigValue]
+
+LEADING = "..."
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The values that a config entry may have: a range of integers, or some words."""
+
+    values: range | tuple[str, ...]
+    optional: bool = False
+
+    def __str__(self) -> str:
+        if isinstance(self.values, range):
+            return f"an integer from {self.values.start} to {self.values.stop - 1}"
+        return f"one of {', '.join(self.values)}"
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Inputs and outputs in order, each with a pattern of its extents; names of the scalars.
+
+    A pattern lists extents: a letter (equal letters are equal extents), a number, a product ``H*D``, or first
+    ``...R``, which stands for all leading extents and is their product. ``optional`` scalars may be missing.
+    """
+
+    ins: Mapping[str, str]
+    outs: Mapping[str, str]
+    scalars: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+
+
+def require_config(config: Config, choices: Mapping[str, Choice]) -> None:
+    """Raise ValueError unless ``config`` has the entries of ``choices``, each with a value that it allows."""
+    for name, choice in choices.items():
+        if name not in config:
+            if not choice.optional:
+                raise ValueError(f"lacks the config '{name}'")
+        elif config[name] not in choice.values:
+            raise ValueError(f"needs the config '{name}' to be {choice}, got {config[name]!r}")
+    _require_known("config", config, choices)
+
+
+def require_scalars(scalars: Sequence[str], signature: Signature) -> None:
+    """Raise ValueError unless the scalars are those of the signature."""
+    for name in signature.scalars:
+        if name not in scalars:
+            raise ValueError(f"lacks the scalar '{name}'")
+    _require_known("scalar", scalars, (*signature.scalars, *signature.optional))
+
+
+def _require_known(
+    what: str, given: Sequence[str] | Config, known: Sequence[str] | Mapping[str, Choice]
+) -> None:
+    for name in given:
+        if name not in known:
+            raise ValueError(f"does not take the {what} '{name}'")
+
+
+def require_shapes(ins: Sequence[Shape], outs: Sequence[Shape], signature: Signature) -> None:
+    """Raise ValueError unless inputs and outputs are as many as the signature says, and of such shapes."""
+    for what, shapes, names in (("input", ins, signature.ins), ("output", outs, signature.outs)):
+        if len(shapes) != len(names):
+            wanted = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
+            raise ValueError(f"takes {wanted} ({', '.join(names)}), got {len(shapes)}")
+    patterns = [*signature.ins.items(), *signature.outs.items()]
+    bound: dict[str, int] = {}
+    # Products last: their factors may be extents of what comes later.
+    pairs = sorted(zip(patterns, (*ins, *outs), strict=True), key=lambda pair: "*" in pair[0][1])
+    for (name, pattern), shape in pairs:
+        if not _match(pattern.split(), shape, bound):
+            known = [f"{letter} = {bound[letter]}" for letter in _letters(pattern) if letter in bound]
+            given = f" with {', '.join(known)}" if known else ""
+            raise ValueError(f"needs {name} to be [{', '.join(pattern.split())}]{given}, got {list(shape)}")
+
+
+def _letters(pattern: str) -> list[str]:
+    return pattern.replace(LEADING, "").replace("*", " ").split()
+
+
+def _match(pattern: Sequence[str], shape: Shape, bound: dict[str, int]) -> bool:
+    """Whether a shape fits; letters met first are bound, but only if it does."""
+    if any(extent < 1 for extent in shape):
+        return False
+    extents = list(shape)
+    if pattern[0].startswith(LEADING) and len(extents) >= len(pattern):
+        count = len(extents) - len(pattern) + 1
+        extents = [prod(extents[:count]), *extents[count:]]
+    if len(extents) != len(pattern):
+        return False
+    found = dict(bound)
+    for term, extent in zip(pattern, extents, strict=True):
+        factors = term.removeprefix(LEADING).split("*")
+        if factors[0].isdigit():
+            expected = int(factors[0])
+        elif len(factors) > 1:
+            expected = prod(found[factor] for factor in factors)
+        else:
+            expected = found.setdefault(factors[0], extent)
+        if expected != extent:
+            return False
+    bound |= found
+    return True
+
+
+def require_shape(name: str, shape: Shape, expected: Shape) -> None:
+    """Raise ValueError unless the argument ``name`` has the shape that the others demand."""
+    if shape != expected:
+        raise ValueError(f"needs {name} to be {list(expected)}, got {list(shape)}")
