@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ivit.png import read_png
 
-LEAST_FP32_TOP1 = 88
+LEAST_FP32_TOP1 = 90
 MOST_LOST_POINTS = 0.5
 LEAST_AGREEMENT = 98
 KEYS = {"fp32_top1", "int_top1", "agreement", "images", "ms_per_image", "fp32_ms_per_image"}
@@ -17,9 +17,9 @@ KEYS = {"fp32_top1", "int_top1", "agreement", "images", "ms_per_image", "fp32_ms
 
 def test_the_demo_keeps_the_accuracy_of_fp32(tmp_path: Path) -> None:
     sheet = tmp_path / "wrong.png"
-    command = [sys.executable, "-m", "ivit.cli", "demo", "--json", "--png", str(sheet)]
+    command = [sys.executable, "-m", "ivit", "demo", "--json", "--png", str(sheet)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
     figures = json.loads(done.stdout)
     assert figures.keys() == KEYS
