@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ivit.commands.base import Command, add_normalisation, check_files
-from ivit.console import progress, stdout
+from ivit.console import notice, progress, stdout
 
 FAMILIES = ("exact", "ivit")
 SUFFIX = ".ivit"
@@ -73,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
     with progress("compile") as report:
         report("read", 0, 0)
         source = open_source(options.model)
+        source.ctx.remark = notice
         choices = Options(
             calibration=read_calibration(options.calibration),
             target=options.target,
