@@ -25,14 +25,16 @@ from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, PatchifyOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types, ui8
+from passes.dead_code import erase_dead_constants
+from passes.location import KeepLocation, describe_result, inherit
 
 PIXEL_CENTRE = 128
 
 
-def constant_of(value: SSAValue, what: str) -> ConstantOp:
-    """The ``ivit.constant`` behind ``value``; PassFailedException where it is computed."""
+def _constant_of(op: Conv2dOp, value: SSAValue, what: str) -> ConstantOp:
+    """The ``ivit.constant`` behind an operand of ``op``; PassFailedException where it is computed."""
     if not isinstance(value.owner, ConstantOp):
-        raise PassFailedException(f"{what} must come from an ivit.constant")
+        raise PassFailedException(f"{describe_result(op)}: its {what} must come from an ivit.constant")
     return value.owner
 
 
@@ -48,10 +50,11 @@ class _Conv2dPattern(RewritePattern):
         tokens = (batch, rows * columns, outs)
         if not (isinstance(collapse, CollapseShapeOp) and _shape(collapse.result) == tokens):
             raise PassFailedException(
-                "ivit.conv2d: its only user must be a tensor.collapse_shape to [N, tokens, channels]"
+                f"{describe_result(op)}: its only user must be a tensor.collapse_shape to"
+                " [N, tokens, channels]"
             )
         _, kernel_h, kernel_w, channels = weight_type.get_shape()
-        weight_op, bias_op = constant_of(op.weight, "a weight"), constant_of(op.bias, "a bias")
+        weight_op, bias_op = _constant_of(op, op.weight, "weight"), _constant_of(op, op.bias, "bias")
         matrix = self.store[weight_op.key.data].reshape(outs, -1)
         weight_key = self.store.unique_key(f"{weight_op.key.data}.matrix")
         self.store[weight_key] = matrix
@@ -59,7 +62,10 @@ class _Conv2dPattern(RewritePattern):
         if image.element_type == ui8:
             shifted = self.store[bias_key].astype(np.int64) + PIXEL_CENTRE * matrix.sum(1, dtype=np.int64)
             if np.abs(shifted).max(initial=0) >= 1 << 31:
-                raise PassFailedException(f"ivit.conv2d: the recentred bias '{bias_key}' leaves int32")
+                raise PassFailedException(
+                    f"{describe_result(op)}: the recentred bias '{bias_key}' leaves int32;"
+                    " scale its bias or weights down"
+                )
             bias_key = self.store.unique_key(f"{bias_key}.recentred")
             self.store[bias_key] = shifted.astype(np.int32)
 
@@ -78,6 +84,7 @@ class _Conv2dPattern(RewritePattern):
         patches.output.name_hint = "patches"
         for constant in (weight, bias):
             constant.output.name_hint = constant.key.data.replace(".", "_")
+        inherit(linear, op, collapse)
         rewriter.insert([patches, weight, bias, linear])
         rewriter.replace(collapse, [], [linear.output])
         rewriter.erase(op)
@@ -95,13 +102,6 @@ class Conv2dToLinearPass(ModulePass):
     name = "conv2d-to-linear"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(_Conv2dPattern(store_of(ctx)), apply_recursively=False).rewrite_module(op)
+        pattern = KeepLocation(_Conv2dPattern(store_of(ctx)))
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         erase_dead_constants(op)
-
-
-def erase_dead_constants(module: ModuleOp) -> None:
-    """Remove ``ivit.constant`` ops that nothing uses."""
-    for op in list(module.walk()):
-        if isinstance(op, ConstantOp) and op.output.first_use is None:
-            op.detach()
-            op.erase()

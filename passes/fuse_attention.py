@@ -34,7 +34,8 @@ from ivit_dialect.ops.linear import MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
 from ivit_dialect.types import i64_attr, tensor_types
-from passes.conv2d_to_linear import erase_dead_constants
+from passes.dead_code import erase_dead, erase_dead_constants
+from passes.location import KeepLocation, replace_keeping
 
 
 class _Chain(NamedTuple):
@@ -44,6 +45,8 @@ class _Chain(NamedTuple):
     context: MatmulOp
     softmax: SoftmaxAttr
     table: SSAValue | None
+    between: tuple[Operation, ...]
+    """The ops that end with the chain but for the products, the softmax first."""
 
 
 class _Scaled(NamedTuple):
@@ -52,6 +55,7 @@ class _Scaled(NamedTuple):
     product: MatmulOp
     multiplier: int
     shift: int
+    requant: tuple[RequantOp, ...] = ()
 
 
 def _scaled_product(value: SSAValue) -> _Scaled | None:
@@ -59,7 +63,7 @@ def _scaled_product(value: SSAValue) -> _Scaled | None:
     if isinstance(owner, RequantOp) and owner.multiplier is not None and owner.zero_point is None:
         product = owner.input.owner
         if isinstance(product, MatmulOp) and product.multiplier is None and _used_once(owner.input):
-            return _Scaled(product, owner.multiplier.value.data, owner.shift.value.data)
+            return _Scaled(product, owner.multiplier.value.data, owner.shift.value.data, (owner,))
     if not isinstance(owner, MatmulOp) or owner.multiplier is None or owner.shift is None:
         return None
     if owner.zero_point is not None:
@@ -89,7 +93,7 @@ def _delta_chain(context_i8: SSAValue) -> _Chain | None:
         i64_attr(rescale.dividend.value.data),
         i64_attr(rescale.shift.value.data),
     )
-    return _Chain(scores, context, attribute, softmax.table)
+    return _Chain(scores, context, attribute, softmax.table, (softmax, rescale))
 
 
 def _shiftmax_chain(context_i8: SSAValue) -> _Chain | None:
@@ -114,12 +118,13 @@ def _shiftmax_chain(context_i8: SSAValue) -> _Chain | None:
         i64_attr(context.multiplier),
         i64_attr(context.shift),
     )
-    return _Chain(scores.product, context.product, attribute, None)
+    between = (softmax, *scores.requant, *context.requant)
+    return _Chain(scores.product, context.product, attribute, None, between)
 
 
-def _heads_of(value: SSAValue) -> SSAValue | None:
-    """``[N, T, H*D]`` behind an ``ivit.split_heads``."""
-    return value.owner.input if isinstance(value.owner, SplitHeadsOp) else None
+def _heads_of(value: SSAValue) -> SplitHeadsOp | None:
+    """The ``ivit.split_heads`` of ``[N, T, H*D]`` that makes ``value``."""
+    return value.owner if isinstance(value.owner, SplitHeadsOp) else None
 
 
 @dataclass(frozen=True)
@@ -134,24 +139,14 @@ class _AttentionPattern(RewritePattern):
         chain = _delta_chain(op.input) or _shiftmax_chain(op.input)
         if chain is None or chain.scores.transpose_b is None or chain.context.transpose_b is not None:
             return
-        query, key, value = (_heads_of(v) for v in (chain.scores.lhs, chain.scores.rhs, chain.context.rhs))
-        if query is None or key is None or value is None or not query.type == key.type == value.type:
+        heads = [_heads_of(v) for v in (chain.scores.lhs, chain.scores.rhs, chain.context.rhs)]
+        splits = [split_heads for split_heads in heads if split_heads is not None]
+        if len(splits) != len(heads) or len({split_heads.input.type for split_heads in splits}) != 1:
             return
+        query, key, value = (split_heads.input for split_heads in splits)
         fused = AttentionOp(query, key, value, split.get_shape()[1], chain.softmax, merged, chain.table)
-        rewriter.replace(op, fused)
+        replace_keeping(rewriter, op, fused, *chain.between, *splits, chain.scores, chain.context)
         self.counts["attention"] += 1
-
-
-def erase_dead(module: ModuleOp) -> None:
-    """Remove ``ivit`` ops whose results nothing uses, users before producers."""
-    for op in reversed(list(module.walk())):
-        if op.name.startswith("ivit.") and _dead(op):
-            op.detach()
-            op.erase()
-
-
-def _dead(op: Operation) -> bool:
-    return all(result.first_use is None for result in op.results)
 
 
 @dataclass(frozen=True)
@@ -162,7 +157,8 @@ class FuseAttentionPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         counts = Counter[str]()
-        PatternRewriteWalker(_AttentionPattern(counts), apply_recursively=False).rewrite_module(op)
+        pattern = KeepLocation(_AttentionPattern(counts))
+        PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         erase_dead(op)
         erase_dead_constants(op)
         print(f"fuse-attention: {counts['attention']} attentions fused", file=sys.stderr)

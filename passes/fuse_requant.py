@@ -34,7 +34,8 @@ from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import i64_attr, tensor_types
 from passes.bounds import accumulator_bounds, channels_bound, fits, requant_bound, stored, type_bound
-from passes.conv2d_to_linear import erase_dead_constants
+from passes.dead_code import erase_dead_constants
+from passes.location import KeepLocation, inherit, replace_keeping
 
 IDENTITY = (1 << 30, 30)
 """``(x * 2^30 + 2^29) >> 30 == x`` for every x."""
@@ -50,9 +51,10 @@ class _Fusion(RewritePattern):
         if op.multipliers is not None:
             return op.multipliers
         assert op.multiplier is not None
-        key = f"multiplier.{op.multiplier.value.data}"
+        key = self.store.unique_key(f"multiplier.{op.multiplier.value.data}")
         self.store[key] = np.array([op.multiplier.value.data], np.int32)
         constant = ConstantOp(key, TensorType(i32, (1,)))
+        constant.output.name_hint = key.replace(".", "_")
         rewriter.insert(constant)
         return constant.output
 
@@ -95,7 +97,7 @@ class _RequantIntoProducer(_Fusion):
                 )
             case _:
                 return
-        rewriter.replace(op, fused)
+        replace_keeping(rewriter, op, fused, producer)
         rewriter.erase(producer)
         self.counts["folded"] += 1
 
@@ -121,8 +123,9 @@ class _RequantIntoProducer(_Fusion):
         reshaped = CollapseShapeOp(
             operands=[fused.output], result_types=[output], properties=collapse.properties.copy()
         )
+        inherit(fused, conv)
         rewriter.insert(fused)
-        rewriter.replace(op, reshaped)
+        replace_keeping(rewriter, op, reshaped, collapse)
         rewriter.erase(collapse)
         rewriter.erase(conv)
         self.counts["folded"] += 1
@@ -151,7 +154,7 @@ class _LookupIntoLinear(_Fusion):
             zero_point=linear.zero_point,
             table=op.table,
         )
-        rewriter.replace(op, fused)
+        replace_keeping(rewriter, op, fused, linear)
         rewriter.erase(linear)
         self.counts["tables"] += 1
 
@@ -171,7 +174,7 @@ class _RequantIntoAdd(_Fusion):
             scale = (requant.multiplier.value.data, requant.shift.value.data)
             if not fits(requant_bound(type_bound(requant.input), *scale), value):
                 continue
-            rewriter.replace(op, _with_scale(op, side, requant.input, scale))
+            replace_keeping(rewriter, op, _with_scale(op, side, requant.input, scale), requant)
             rewriter.erase(requant)
             self.counts["adds"] += 1
             return
@@ -188,7 +191,9 @@ def _with_scale(op: AddOp, side: str, value: SSAValue, scale: tuple[int, int]) -
     (output,) = tensor_types(op.output)
     operands, scales = {"lhs": op.lhs, "rhs": op.rhs}, {s: _scale(op, s) for s in ("lhs", "rhs")}
     operands[side], scales[side] = value, scale
-    return AddOp(operands["lhs"], operands["rhs"], output, lhs_scale=scales["lhs"], rhs_scale=scales["rhs"])
+    add = AddOp(operands["lhs"], operands["rhs"], output, lhs_scale=scales["lhs"], rhs_scale=scales["rhs"])
+    add.location = op.location
+    return add
 
 
 class _AddIntoLinear(_Fusion):
@@ -221,7 +226,7 @@ class _AddIntoLinear(_Fusion):
                 residual_multiplier=i64_attr(multiplier),
                 residual_shift=i64_attr(shift),
             )
-            rewriter.replace(op, fused)
+            replace_keeping(rewriter, op, fused, linear)
             rewriter.erase(linear)
             self.counts["residuals"] += 1
             return
@@ -265,7 +270,7 @@ class FuseRequantPass(ModulePass):
                 _AddIntoLinear,
             )
         ]
-        PatternRewriteWalker(GreedyRewritePatternApplier(patterns)).rewrite_module(op)
+        PatternRewriteWalker(KeepLocation(GreedyRewritePatternApplier(patterns))).rewrite_module(op)
         erase_dead_constants(op)
         print(
             f"fuse-requant: {counts['folded']} requants folded into producers, {counts['adds']} into adds,"

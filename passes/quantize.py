@@ -5,11 +5,15 @@
 Linears get int8 weights per output channel, activations are int8, the residual stream is int16, and every
 scale is an integer multiplier with a shift. With ``mean`` and ``std`` (given, or left on the module by the
 import) the function takes uint8 pixels.
+
+The function is ``@main`` from here on, whatever its name was: everything behind this pass runs that one. It
+keeps its attributes but for torch's own and the calibrated range; its ops keep their places in the source.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +28,7 @@ from xdsl.dialects.builtin import (
     i8,
 )
 from xdsl.dialects.func import FuncOp, ReturnOp
-from xdsl.ir import Block, Region
+from xdsl.ir import Attribute, Block, Region
 from xdsl.passes import ModulePass
 
 from ivit_dialect.store import WeightStore, store_of
@@ -39,6 +43,7 @@ from passes.quantization.options import QuantizeOptions
 from passes.quantization.scales import Range, Scale
 from passes.quantization.trace import trace
 from passes.quantization.trace_ops import HANDLERS
+from passes.ranges import RANGE
 from passes.torch_entry import (
     MEAN,
     STD,
@@ -65,6 +70,9 @@ class QuantizePass(ModulePass):
     layernorm: str = "exact"
     mean: tuple[float | int, ...] | None = None
     std: tuple[float | int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        QuantizeOptions(self.softmax, self.gelu, self.layernorm)
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         options = QuantizeOptions(self.softmax, self.gelu, self.layernorm)
@@ -108,6 +116,7 @@ def _emit(
     argument = image_type(graph.image, image_sizes(function)[0], ui8 if pixels else i8)
     block = Block(arg_types=[argument])
     block.args[0].name_hint = "image"
+    block.args[0].location = function.body.block.args[0].location
     families = Families(
         attention=ATTENTION[options.softmax],
         gelu=GELU[options.gelu],
@@ -120,10 +129,42 @@ def _emit(
     emitter.emit_streams(graph.live())
     result = emitter.result(graph.result, graph.result_rank)
     block.add_op(ReturnOp(result.value))
-    lowered = FuncOp("main", ([argument], [result.value.type]), Region(block), function.sym_visibility)
+    lowered = _integer_main(function, block, result.value.type)
     lowered.attributes["ivit.input"] = _input_attribute(pixels, step)
     lowered.attributes["ivit.output"] = DictionaryAttr({"scale": FloatAttr(result.scale.step, f64)})
     return lowered
+
+
+def _integer_main(function: FuncOp, block: Block, result: Attribute) -> FuncOp:
+    """``@main`` with the body ``block``, and with what ``function`` carries that still holds of it."""
+    lowered = FuncOp(
+        "main",
+        (block.arg_types, [result]),
+        Region(block),
+        function.sym_visibility,
+        arg_attrs=_each_kept(function.arg_attrs),
+        res_attrs=_each_kept(function.res_attrs),
+    )
+    lowered.attributes.update(_kept(function.attributes))
+    for new, old in ((lowered, function), (block.last_op, function.body.block.last_op)):
+        if new is not None and old is not None:
+            new.location = old.location
+    return lowered
+
+
+def _each_kept(dictionaries: ArrayAttr[DictionaryAttr] | None) -> ArrayAttr[DictionaryAttr] | None:
+    """Of each argument, or of each result."""
+    kept = [DictionaryAttr(_kept(dictionary.data)) for dictionary in dictionaries or ()]
+    return ArrayAttr(kept) if any(dictionary.data for dictionary in kept) else None
+
+
+def _kept(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
+    """All but what only torch understands, and the range of the input, which is in the scale now."""
+    return {
+        name: attribute
+        for name, attribute in attributes.items()
+        if not name.startswith("torch.") and name != RANGE
+    }
 
 
 def _symmetric8(range_: Range) -> Scale:

@@ -15,6 +15,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import GreedyRewritePatternApplier, PatternRewriteWalker, RewritePattern
 
 from ivit_dialect.store import WeightStore, store_of
+from passes.location import KeepLocation
 from passes.raising.attention import (
     DropSoftmaxGuard,
     FoldUniformWhere,
@@ -29,7 +30,6 @@ from passes.raising.broadcasts import DropBroadcast
 from passes.raising.convolution import NormaliseConvolution
 from passes.raising.fold import fold_constants
 from passes.raising.gelu import RaiseGelu
-from passes.raising.keep_location import KeepLocation
 from passes.raising.layer_norm import LAYER_NORM_PATTERNS
 from passes.raising.linear import (
     AddmmToLinear,

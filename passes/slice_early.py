@@ -20,6 +20,7 @@ from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp
 from ivit_dialect.ops.shape import SliceTokensOp
 from ivit_dialect.types import IntegerTensor, tensor_types
+from passes.location import KeepLocation, replace_keeping
 
 TOKENWISE: tuple[type[Operation], ...] = (
     AddOp,
@@ -41,7 +42,7 @@ class SliceEarlyPass(ModulePass):
     name = "slice-early"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        PatternRewriteWalker(_HoistSlice(), walk_reverse=True).rewrite_module(op)
+        PatternRewriteWalker(KeepLocation(_HoistSlice()), walk_reverse=True).rewrite_module(op)
 
 
 class _HoistSlice(RewritePattern):
@@ -66,7 +67,7 @@ class _HoistSlice(RewritePattern):
                 rewriter.replace(user, [], [narrow])
             else:
                 again = SliceTokensOp(narrow, first - start, last - first, _type(user.results[0]))
-                rewriter.replace(user, again)
+                replace_keeping(rewriter, user, again)
         rewriter.erase(op)
 
     @staticmethod
@@ -92,6 +93,8 @@ def _sliced(operand: SSAValue, op: Operation, start: int, count: int, rewriter: 
         return operand
     cut = SliceTokensOp(operand, start, count, _with_tokens(type_, count))
     rewriter.insert(cut)
+    if operand.name_hint:
+        cut.output.name_hint = f"{operand.name_hint}_slice"
     return cut.output
 
 

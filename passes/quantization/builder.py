@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import ArrayAttr, IntegerType, TensorType, i8, i16, i32, i64
+from xdsl.dialects.builtin import (
+    UNKNOWN_LOC,
+    ArrayAttr,
+    IntegerType,
+    LocationAttr,
+    TensorType,
+    i8,
+    i16,
+    i32,
+    i64,
+)
 from xdsl.dialects.tensor import CollapseShapeOp
 from xdsl.ir import Block, Operation, SSAValue
 
@@ -15,7 +27,8 @@ from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import IntegerTensor, i64_attr, ui8
-from passes.quantization.dyadic import channel_dyadics, nearest_dyadic
+from passes.quantization.dyadic import NumberError, channel_dyadics, nearest_dyadic
+from passes.quantization.graph import Node
 
 ELEMENT_TYPES: dict[str, IntegerType] = {"int8": i8, "uint8": ui8, "int16": i16, "int32": i32, "int64": i64}
 
@@ -32,9 +45,22 @@ class IntegerBuilder:
         self.block = block
         self.store = store
         self._constants: dict[str, SSAValue] = {}
+        self._location: LocationAttr = UNKNOWN_LOC
 
-    def append(self, op: Operation, name: str = "") -> SSAValue:
+    @contextmanager
+    def at(self, node: Node) -> Generator[None]:
+        """Inside, ops get ``node``'s location, and a NumberError becomes a ValueError that names it."""
+        outer, self._location = self._location, node.location
+        try:
+            yield
+        except NumberError as error:
+            raise ValueError(f"{node.origin}: {error}") from error
+        finally:
+            self._location = outer
+
+    def append(self, op: Operation, name: str) -> SSAValue:
         """Append ``op``; its first result, called ``name`` in the text."""
+        op.location = self._location
         self.block.add_op(op)
         if name:
             op.results[0].name_hint = name.replace(".", "_")
@@ -64,7 +90,7 @@ class IntegerBuilder:
         return self.append(LinearOp(x, weights, biases, self.tensor(x, i32, len(weight))), f"{name}.acc")
 
     def requant(
-        self, x: SSAValue, ratio: float, element: IntegerType, zero_point: int = 0, name: str = ""
+        self, x: SSAValue, ratio: float, element: IntegerType, zero_point: int, name: str
     ) -> SSAValue:
         """``x * ratio + zero_point``, rounded and clamped to ``element``."""
         dyadic = nearest_dyadic(ratio)
@@ -79,7 +105,7 @@ class IntegerBuilder:
         operand = self.constant(f"{name}.multipliers", multipliers)
         return self.append(RequantOp(x, operand, shift, self.tensor(x, element), zero_point), name)
 
-    def add(self, lhs: SSAValue, rhs: SSAValue, element: IntegerType, name: str = "") -> SSAValue:
+    def add(self, lhs: SSAValue, rhs: SSAValue, element: IntegerType, name: str) -> SSAValue:
         """The exact sum, clamped to ``element``."""
         return self.append(AddOp(lhs, rhs, self.tensor(lhs, element)), name)
 
@@ -98,16 +124,17 @@ class IntegerBuilder:
         if len(shape) != 3 or (start, count) == (0, shape[1]):
             return x
         result = TensorType(type_.element_type, (shape[0], count, shape[2]))
-        return self.append(SliceTokensOp(x, start, count, result))
+        return self.append(SliceTokensOp(x, start, count, result), _named_after(x, "slice"))
 
     def drop_token_dimension(self, x: SSAValue) -> SSAValue:
         """[N, 1, C] -> [N, C]; [N, C] as it is."""
         shape = type_of(x).get_shape()
         if len(shape) == 2:
             return x
-        return self.collapse(x, [[0], [1, 2]], (shape[0], shape[1] * shape[2]))
+        name = _named_after(x, "flat")
+        return self.collapse(x, [[0], [1, 2]], (shape[0], shape[1] * shape[2]), name)
 
-    def collapse(self, x: SSAValue, groups: list[list[int]], shape: tuple[int, ...]) -> SSAValue:
+    def collapse(self, x: SSAValue, groups: list[list[int]], shape: tuple[int, ...], name: str) -> SSAValue:
         """``tensor.collapse_shape``: each group of dimensions becomes one of ``shape``."""
         result = TensorType(type_of(x).element_type, shape)
         op = CollapseShapeOp(
@@ -115,4 +142,9 @@ class IntegerBuilder:
             properties={"reassociation": ArrayAttr([ArrayAttr(map(i64_attr, group)) for group in groups])},
             result_types=[result],
         )
-        return self.append(op)
+        return self.append(op, name)
+
+
+def _named_after(x: SSAValue, suffix: str) -> str:
+    """A name for what is made of ``x``; none where ``x`` has none."""
+    return f"{x.name_hint}.{suffix}" if x.name_hint else ""

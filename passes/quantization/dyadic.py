@@ -15,6 +15,10 @@ MULTIPLIER_BITS = 31
 MAX_SHIFT = 62
 
 
+class NumberError(ValueError):
+    """Numbers of a model that have no integers here; the message does not say where they are."""
+
+
 @dataclass(frozen=True)
 class Dyadic:
     """``multiplier / 2^shift``; |multiplier| < 2^31, shift in [1, 62]."""
@@ -26,22 +30,22 @@ class Dyadic:
 def nearest_dyadic(ratio: float) -> Dyadic:
     """The nearest ``b / 2^c`` with ``2^30 <= |b| < 2^31``, fewer bits where that would need c > 62.
 
-    Raises ValueError for a ratio that is not finite, too large (2^30 and more) or rounds to 0.
+    Raises NumberError for a ratio that is not finite, too large (2^30 and more) or rounds to 0.
     """
     shift = _shift_of(abs(ratio))
     multiplier = _rounded(ratio, shift)
     if multiplier == 0:
-        raise ValueError(f"requantisation ratio {ratio!r} is too small for b / 2^{MAX_SHIFT}")
+        raise NumberError(f"requantisation ratio {ratio!r} is too small for b / 2^{MAX_SHIFT}")
     return Dyadic(multiplier, shift)
 
 
 def channel_dyadics(ratios: NDArray[np.float64]) -> tuple[NDArray[np.int32], int]:
     """``ratios`` (float64 [C]) as int32 multipliers over one common shift, set by the largest magnitude.
 
-    A ratio of 0 is a multiplier of 0; all zero gives shift 1. Raises ValueError as ``nearest_dyadic``.
+    A ratio of 0 is a multiplier of 0; all zero gives shift 1. Raises NumberError as ``nearest_dyadic``.
     """
     if not np.all(np.isfinite(ratios)):
-        raise ValueError("requantisation ratios are not finite")
+        raise NumberError("requantisation ratios are not finite")
     largest = float(np.abs(ratios).max(initial=0.0))
     if largest == 0.0:
         return np.zeros(ratios.shape, np.int32), 1
@@ -52,18 +56,18 @@ def channel_dyadics(ratios: NDArray[np.float64]) -> tuple[NDArray[np.int32], int
 def row_dividend(ratio: float, min_divisor: int) -> Dyadic:
     """``dividend / 2^shift ~ ratio`` for ``ivit.row_requant``: ``dividend / min_divisor`` fits 31 bits.
 
-    The dividend is as large as that allows. Raises ValueError for a ratio that is not positive and finite,
+    The dividend is as large as that allows. Raises NumberError for a ratio that is not positive and finite,
     or out of the range of the shifts.
     """
     if not (math.isfinite(ratio) and ratio > 0):
-        raise ValueError(f"row requantisation ratio must be positive and finite, got {ratio!r}")
+        raise NumberError(f"row requantisation ratio must be positive and finite, got {ratio!r}")
     limit = min_divisor << MULTIPLIER_BITS
     shift = min(math.frexp(limit / ratio)[1], MAX_SHIFT)
     while shift >= 1 and _rounded(ratio, shift) >= limit:
         shift -= 1
     dividend = _rounded(ratio, shift)
     if shift < 1 or dividend == 0:
-        raise ValueError(f"row requantisation ratio {ratio!r} is out of range")
+        raise NumberError(f"row requantisation ratio {ratio!r} is out of range")
     return Dyadic(dividend, shift)
 
 
@@ -74,12 +78,12 @@ def _rounded(ratio: float, shift: int) -> int:
 def _shift_of(magnitude: float) -> int:
     """The shift that brings ``magnitude`` into [2^30, 2^31) after rounding."""
     if not math.isfinite(magnitude):
-        raise ValueError(f"requantisation ratio {magnitude!r} is not finite")
+        raise NumberError(f"requantisation ratio {magnitude!r} is not finite")
     if magnitude == 0.0:
         return MAX_SHIFT
     shift = MULTIPLIER_BITS - math.frexp(magnitude)[1]
     if shift <= MAX_SHIFT and _rounded(magnitude, shift) >= 1 << MULTIPLIER_BITS:
         shift -= 1
     if shift < 1:
-        raise ValueError(f"requantisation ratio {magnitude!r} is too large for b / 2^c with c >= 1")
+        raise NumberError(f"requantisation ratio {magnitude!r} is too large for b / 2^c with c >= 1")
     return min(shift, MAX_SHIFT)

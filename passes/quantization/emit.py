@@ -34,7 +34,7 @@ from passes.quantization.graph import (
     TokenSlice,
 )
 from passes.quantization.scales import Scale
-from passes.quantization.weights import ChannelWeights, quantize_weights
+from passes.quantization.weights import quantize_weights
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Emitter:
     def accumulator(self, node: LinearNode | ConvNode) -> Accumulator:
         """int32 products plus bias."""
         if node not in self._accumulators:
-            emitted = self._conv(node) if isinstance(node, ConvNode) else self._linear(node)
+            with self.build.at(node):
+                emitted = self._conv(node) if isinstance(node, ConvNode) else self._linear(node)
             self._accumulators[node] = emitted
         return self._accumulators[node]
 
@@ -87,10 +88,11 @@ class Emitter:
         """int16 at the residual scale of the node's own range."""
         if node not in self._streams:
             scale = scales.stream(node.calibrated())
-            if isinstance(node, NormNode):
-                self._streams[node] = self.families.norm(self, node, scale, i16)
-            else:
-                self._streams[node] = Quantised(self._at_scale(node, scale), scale)
+            with self.build.at(node):
+                if isinstance(node, NormNode):
+                    self._streams[node] = self.families.norm(self, node, scale, i16)
+                else:
+                    self._streams[node] = Quantised(self._at_scale(node, scale), scale)
         return self._streams[node]
 
     def emit_streams(self, nodes: list[Node]) -> None:
@@ -113,7 +115,8 @@ class Emitter:
         """int8, for the input of a linear."""
         node = tokens.node
         if node not in self._activations:
-            self._activations[node] = self._activation(node)
+            with self.build.at(node):
+                self._activations[node] = self._activation(node)
         whole = self._activations[node]
         value = self.build.slice_tokens(whole.value, tokens.start, tokens.count)
         return Quantised(value, whole.scale, whole.offset)
@@ -129,29 +132,34 @@ class Emitter:
         """``factor * node`` at ``scale``."""
         accumulator = self.accumulator(node)
         ratios = accumulator.steps * (factor / scale.step)
-        return self.build.requant_channels(accumulator.value, ratios, element, scale.zero_point, node.name)
+        with self.build.at(node):
+            return self.build.requant_channels(
+                accumulator.value, ratios, element, scale.zero_point, node.name
+            )
 
     def result(self, tokens: TokenSlice, rank: int) -> Quantised:
         """What the function returns: int32 for logits (linears and their sums), else the int16 stream."""
         node = tokens.node
         if isinstance(node, LinearNode | ConvNode) or (isinstance(node, SumNode) and _is_logits(node)):
             scale = scales.output(node.calibrated())
-            value = self._sum(_as_sum(node), scale, i32)
+            with self.build.at(node):
+                value = self._sum(_as_sum(node), scale, i32)
         else:
             emitted = self.stream(node)
             value, scale = emitted.value, emitted.scale
-        value = self.build.slice_tokens(value, tokens.start, tokens.count)
-        return Quantised(self.build.drop_token_dimension(value) if rank == 2 else value, scale)
+        with self.build.at(node):
+            value = self.build.slice_tokens(value, tokens.start, tokens.count)
+            return Quantised(self.build.drop_token_dimension(value) if rank == 2 else value, scale)
 
     def _linear(self, node: LinearNode) -> Accumulator:
         x = self.activation(node.source)
         value = self.build.drop_token_dimension(x.value) if node.flat else x.value
         bias = node.bias + node.weight.sum(axis=1) * x.offset
-        weights = self._weights(node, bias, x.scale.step, x.scale.zero_point)
+        weights = quantize_weights(node.weight, bias, x.scale.step, x.scale.zero_point)
         return Accumulator(self.build.linear(value, weights.weight, weights.bias, node.name), weights.steps)
 
     def _conv(self, node: ConvNode) -> Accumulator:
-        weights = self._weights(node, node.bias, self.image_step, node.image.centre)
+        weights = quantize_weights(node.weight, node.bias, self.image_step, node.image.centre)
         operands = (
             self.build.constant(f"{node.name}.weight", weights.weight),
             self.build.constant(f"{node.name}.bias", weights.bias),
@@ -161,20 +169,9 @@ class Emitter:
         batch = type_of(self.image).get_shape()[0]
         result = TensorType(i32, (batch, *grid, node.channels))
         patches = self.build.append(Conv2dOp(self.image, *operands, result), f"{node.name}.acc")
-        tokens = self.build.collapse(patches, [[0], [1, 2], [3]], (batch, node.tokens, node.channels))
+        shape = (batch, node.tokens, node.channels)
+        tokens = self.build.collapse(patches, [[0], [1, 2], [3]], shape, f"{node.name}.tokens")
         return Accumulator(tokens, weights.steps)
-
-    @staticmethod
-    def _weights(
-        node: LinearNode | ConvNode,
-        bias: NDArray[np.float64],
-        step: float,
-        centre: float | NDArray[np.float64],
-    ) -> ChannelWeights:
-        try:
-            return quantize_weights(node.weight, bias, step, centre)
-        except ValueError as error:
-            raise ValueError(f"{node.origin}: {error}") from error
 
     def _activation(self, node: Node) -> Quantised:
         match node:
@@ -214,12 +211,12 @@ class Emitter:
         ordered = sorted(node.terms, key=lambda term: not isinstance(term.node, LinearNode | ConvNode))
         if node.constant is None and len(ordered) == 1:
             return self._single(ordered[0], scale, element, node.name)
-        parts = [self._single(term, scale, i32, "") for term in ordered]
+        parts = [self._single(term, scale, i32, f"{node.name}.stream") for term in ordered]
         if node.constant is not None:
             parts.append(self._constant(node, node.constant, scale))
         total = parts[0]
         for part in parts[1:-1]:
-            total = self.build.add(total, part, i32)
+            total = self.build.add(total, part, i32, f"{node.name}.partial")
         return self.build.add(total, parts[-1], element, node.name)
 
     def _single(self, term: Term, scale: Scale, element: IntegerType, name: str) -> SSAValue:
@@ -236,14 +233,15 @@ class Emitter:
         return self.build.constant(f"{node.name}.constant", integers.reshape(shape))
 
     def _prefix(self, node: PrefixNode, scale: Scale) -> SSAValue:
-        from_body = self._at_body(node.body, scale)
+        from_body = self._at_body(node, scale)
         prefix = self.build.constant(f"{node.name}.prefix", _to_int16(node.prefix, scale)[None])
         return self.build.prepend_tokens(prefix, from_body, node.name)
 
-    def _at_body(self, body: Node, scale: Scale) -> SSAValue:
+    def _at_body(self, node: PrefixNode, scale: Scale) -> SSAValue:
+        body = node.body
         if isinstance(body, LinearNode | ConvNode | SumNode | MeanNode | PrefixNode):
             return self._at_scale(body, scale)
-        return self._single(Term(body), scale, i16, "")
+        return self._single(Term(body), scale, i16, f"{node.name}.body")
 
     def _mean(self, node: MeanNode, scale: Scale, element: IntegerType) -> SSAValue:
         source = self.stream_slice(node.source)
@@ -274,6 +272,7 @@ def _as_sum(node: Node) -> SumNode:
         tokens=node.tokens,
         channels=node.channels,
         origin=node.origin,
+        location=node.location,
         range=node.range,
         name=node.name,
         flat=node.flat,

@@ -54,7 +54,7 @@ def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
     op = RowRequantOp(
         weighed, softmax.sum, dividend.multiplier, LEAST_ROW_SUM, dividend.shift, build.tensor(weighed, i8)
     )
-    return _merge(emitter, node, build.append(op), context, offset)
+    return _merge(emitter, node, build.append(op, f"{node.name}.context_i8"), context, offset)
 
 
 def paper(emitter: Emitter, node: AttentionNode) -> Quantised:
@@ -65,13 +65,14 @@ def paper(emitter: Emitter, node: AttentionNode) -> Quantised:
     scores = _scores(emitter, node, 0.0)
     build = emitter.build
     scale, x0 = scales.reciprocal(node.scores)
-    x = build.requant(scores.value, scores.step / scale.step, i8, name=f"{node.name}.scores_i8")
+    x = build.requant(scores.value, scores.step / scale.step, i8, 0, f"{node.name}.scores_i8")
     n = softmax_shift(x0, node.tokens)
     shiftmax = ShiftmaxOp(x, x0, n, PROBABILITY_BITS, build.tensor(x, i16))
     probabilities = build.append(shiftmax, f"{node.name}.probabilities")
     weighed = _weigh(emitter, node, probabilities, scores.values)
     ratio = scores.values.scale.step * 2.0 ** -(PROBABILITY_BITS - 1) / context.step
-    return _merge(emitter, node, build.requant(weighed, ratio, i8), context, 0.0)
+    context_i8 = build.requant(weighed, ratio, i8, 0, f"{node.name}.context_i8")
+    return _merge(emitter, node, context_i8, context, 0.0)
 
 
 def _scores(emitter: Emitter, node: AttentionNode, value_offset: float) -> _Scores:
@@ -91,7 +92,7 @@ def _heads(emitter: Emitter, node: AttentionNode, part: LinearNode, offset: floa
     value = emitter.requantised(shifted, scale, i8)
     batch, tokens, channels = type_of(value).get_shape()
     result = TensorType(i8, (batch, node.heads, tokens, channels // node.heads))
-    return Quantised(emitter.build.append(SplitHeadsOp(value, result), part.name), scale)
+    return Quantised(emitter.build.append(SplitHeadsOp(value, result), f"{part.name}.heads"), scale)
 
 
 def _weigh(emitter: Emitter, node: AttentionNode, weights: SSAValue, values: Quantised) -> SSAValue:

@@ -38,7 +38,7 @@ def paper(emitter: Emitter, node: GeluNode) -> Quantised:
     wide = emitter.build.append(
         ShiftGeluOp(x, x0, gelu_shift(x0), emitter.build.tensor(x, i16)), f"{node.name}.i16"
     )
-    value = emitter.build.requant(wide, source.step / 128 / target.step, i8, name=node.name)
+    value = emitter.build.requant(wide, source.step / 128 / target.step, i8, 0, node.name)
     return Quantised(value, target)
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
-import numpy as np
-from numpy.typing import NDArray
 from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 
@@ -16,13 +11,11 @@ from passes.quantization.graph import NormNode
 from passes.quantization.norms import NormIntegers, exact_norm, i_norm, norm_epsilon
 from passes.quantization.scales import Scale
 
-Rule: TypeAlias = Callable[[NDArray[np.float64], NDArray[np.float64], Scale], NormIntegers]
-
 
 def exact(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) -> Quantised:
     """``ivit.layernorm``: exact mean, variance and reciprocal root."""
     source = emitter.stream_slice(node.source)
-    integers = _integers(node, exact_norm, scale)
+    integers = exact_norm(node.gamma, node.beta, scale)
     operands = _constants(emitter, node, integers)
     epsilon = norm_epsilon(node.eps, node.channels, source.scale)
     result = emitter.build.tensor(source.value, element)
@@ -33,18 +26,11 @@ def exact(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) 
 def paper(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) -> Quantised:
     """``ivit.i_layernorm`` (I-ViT Sec. 3.5)."""
     source = emitter.stream_slice(node.source)
-    integers = _integers(node, i_norm, scale)
+    integers = i_norm(node.gamma, node.beta, scale)
     operands = _constants(emitter, node, integers)
     result = emitter.build.tensor(source.value, element)
     op = ILayerNormOp(source.value, *operands, integers.shift, result)
     return Quantised(emitter.build.append(op, node.name), scale)
-
-
-def _integers(node: NormNode, rule: Rule, scale: Scale) -> NormIntegers:
-    try:
-        return rule(node.gamma, node.beta, scale)
-    except ValueError as error:
-        raise ValueError(f"{node.origin}: {error}") from error
 
 
 def _constants(emitter: Emitter, node: NormNode, integers: NormIntegers) -> tuple[SSAValue, SSAValue]:

@@ -11,17 +11,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import LocationAttr, UnknownLoc
 
 from passes.quantization.scales import Range
 
 
 @dataclass(eq=False, kw_only=True)
 class Node:
-    """``origin`` says where it came from, for messages; ``range`` is its calibrated range, if it has one."""
+    """``origin`` says where it came from, for messages, and ``location`` for the ops that it becomes.
+
+    ``range`` is its calibrated range, if it has one.
+    """
 
     tokens: int
     channels: int
     origin: str
+    location: LocationAttr = field(default_factory=UnknownLoc)
     range: Range | None = None
     name: str = ""
     flat: bool = False

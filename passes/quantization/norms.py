@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.quantization.dyadic import MAX_SHIFT
+from passes.quantization.dyadic import MAX_SHIFT, NumberError
 from passes.quantization.scales import Scale
 
 EXACT_UNIT = 2.0**-20
@@ -44,25 +44,25 @@ def i_norm(gamma: NDArray[np.float64], beta: NDArray[np.float64], target: Scale)
 def norm_epsilon(eps: float, channels: int, source: Scale) -> int:
     """``eps`` in units of ``C * sum x^2 - (sum x)^2``; at least 1, so that a constant row divides by no zero.
 
-    ValueError for 2^56 and more.
+    NumberError for 2^56 and more.
     """
     epsilon = max(1, round(eps * channels**2 / source.step**2))
     if epsilon >= 1 << 56:
-        raise ValueError(f"layer_norm eps {eps} is too large for inputs of step {source.step}")
+        raise NumberError(f"layer_norm eps {eps} is too large for inputs of step {source.step}")
     return epsilon
 
 
 def _affine(slope: NDArray[np.float64], offset: NDArray[np.float64], scale_bits: int) -> NormIntegers:
     """Integers for ``h * slope + offset``, rounded half up."""
     if not (np.all(np.isfinite(slope)) and np.all(np.isfinite(offset))):
-        raise ValueError("layer_norm weight and bias must be finite")
+        raise NumberError("layer_norm weight and bias must be finite")
     shift = min(
         MAX_SHIFT,
         scale_bits - _exponent(np.abs(slope).max(initial=0.0)),
         OFFSET_BITS - _exponent(np.abs(offset).max(initial=0.0)) - 1,
     )
     if shift < 1:
-        raise ValueError("layer_norm weight or bias is too large for its output's scale")
+        raise NumberError("layer_norm weight or bias is too large for its output's scale")
     scale = np.rint(np.ldexp(slope, shift)).astype(np.int32)
     integers = [round(math.ldexp(float(value), shift)) + (1 << (shift - 1)) for value in offset]
     return NormIntegers(scale, np.array(integers, np.int64), shift)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from passes.quantization.dyadic import NumberError
+
 SOFTMAX_MOST_SHIFT = 15
 GELU_MOST_SHIFT = 23
 """The paper's n for Shiftmax and for ShiftGELU."""
@@ -23,7 +25,7 @@ def octaves(span: int, x0: int) -> int:
 
 
 def softmax_shift(x0: int, terms: int) -> int:
-    """n for rows of ``terms`` int8 scores. ValueError where even n = 0 does not fit."""
+    """n for rows of ``terms`` int8 scores. NumberError where even n = 0 does not fit."""
     return min(octaves(SOFTMAX_SPAN, x0), SOFTMAX_MOST_SHIFT, largest_shift(x0, terms))
 
 
@@ -33,8 +35,8 @@ def gelu_shift(x0: int) -> int:
 
 
 def largest_shift(x0: int, terms: int) -> int:
-    """The largest n with ``terms * x0 * 2^n < 2^31``; ValueError where even n = 0 is too much."""
+    """The largest n with ``terms * x0 * 2^n < 2^31``; NumberError where even n = 0 is too much."""
     n = 31 - (terms * x0).bit_length()
     if n < 0:
-        raise ValueError(f"{terms} exponentials of up to {x0} do not fit 31 bits")
+        raise NumberError(f"{terms} exponentials of up to {x0} do not fit 31 bits")
     return n

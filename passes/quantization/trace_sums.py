@@ -46,6 +46,7 @@ def _add_views(tracer: Tracer, op: Operation, lhs: View, rhs: View, alpha: float
         tokens=nodes[0].tokens,
         channels=nodes[0].channels,
         origin=describe(op),
+        location=op.location,
         range=read_range(op),
         flat=nodes[0].flat and nodes[1].flat,
         terms=(Term(nodes[0]), Term(nodes[1], alpha)),
@@ -68,17 +69,24 @@ def _plus(tracer: Tracer, node: Node, offsets: NDArray[np.float64], op: Operatio
     """``node`` plus a constant [T, C]."""
     range_ = read_range(op)
     if isinstance(node, LinearNode | ConvNode) and not np.any(offsets != offsets[:1]):
-        return tracer.add(replace(node, bias=node.bias + offsets[0], range=range_, origin=describe(op)))
+        return tracer.add(
+            replace(
+                node, bias=node.bias + offsets[0], range=range_, origin=describe(op), location=op.location
+            )
+        )
     if isinstance(node, PrefixNode):
         count = len(node.prefix)
         body = _plus(tracer, node.body, offsets[count:], op)
         prefix = node.prefix + offsets[:count]
-        return tracer.add(replace(node, prefix=prefix, body=body, range=range_, origin=describe(op)))
+        return tracer.add(
+            replace(node, prefix=prefix, body=body, range=range_, origin=describe(op), location=op.location)
+        )
     return tracer.add(
         SumNode(
             tokens=node.tokens,
             channels=node.channels,
             origin=describe(op),
+            location=op.location,
             range=range_,
             flat=node.flat,
             terms=(Term(node),),
@@ -104,7 +112,7 @@ def scale(tracer: Tracer, op: Operation, x: View, factor: Value) -> View:
         scaled = replace(node, terms=terms, constant=constant, range=None)
     else:
         raise ValueError(f"a product of {node.origin} with this constant cannot be folded into it")
-    scaled.origin = describe(op)
+    scaled.origin, scaled.location = describe(op), op.location
     scaled.range = read_range(op)
     return View(tracer.add(scaled), x.index)
 
@@ -137,6 +145,7 @@ def concatenate(tracer: Tracer, op: Operation, parts: list[Value], dim: int) -> 
         tokens=len(tokens) + body.tokens,
         channels=body.channels,
         origin=describe(op),
+        location=op.location,
         range=read_range(op),
         prefix=tokens,
         body=body,
@@ -154,6 +163,7 @@ def _join_channels(tracer: Tracer, op: Operation, parts: list[Value]) -> View:
         tokens=1,
         channels=sum(part.node.channels for part in slices),
         origin=describe(op),
+        location=op.location,
         range=read_range(op),
         flat=True,
         parts=tuple(slices),

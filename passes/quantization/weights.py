@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from passes.quantization.dyadic import NumberError
+
 BIAS_LIMIT = 1 << 30
 """Half of int32 for the bias, the other half for the products."""
 
@@ -35,10 +37,10 @@ def quantize_weights(
     Symmetric per output channel (first dimension): ``max|w| / 127``, round half to even. The bias takes the
     rounded weights' products with ``centre``, so that their rounding errors meet values around 0. A channel
     whose bias would leave int32 gets a larger step instead (its weights are negligible beside it).
-    ValueError for weights that are not finite, and where centre and bias leave int32 all the same.
+    NumberError for weights that are not finite, and where centre and bias leave int32 all the same.
     """
     if not (np.all(np.isfinite(weight)) and np.all(np.isfinite(bias))):
-        raise ValueError("weights and biases must be finite")
+        raise NumberError("weights and biases must be finite")
     rows = weight.reshape(weight.shape[0], -1)
     largest = np.abs(rows).max(axis=1, initial=0.0)
     steps = np.maximum(largest / 127.0, np.abs(bias) / (step * (BIAS_LIMIT // 2)))
@@ -47,7 +49,7 @@ def quantize_weights(
     centres = np.broadcast_to(centre, weight.shape[1:]).reshape(-1)
     biases = np.rint(bias / (divisors * step) - integers @ centres)
     if np.abs(biases).max(initial=0.0) >= BIAS_LIMIT:
-        raise ValueError(f"a bias leaves int32 beside its products ({rows.shape[1]} inputs to a channel)")
+        raise NumberError(f"a bias leaves int32 beside its products ({rows.shape[1]} inputs to a channel)")
     return ChannelWeights(
         integers.reshape(weight.shape).astype(np.int8), biases.astype(np.int32), steps * step
     )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch_exports import FORMS, Form, export, parse, plain_text
 from torch_models import IMAGE, PLAIN
-from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, FloatAttr, ModuleOp, f64
+from xdsl.dialects.builtin import DenseArrayBase, DictionaryAttr, FloatAttr, ModuleOp, UnknownLoc, f64
 from xdsl.dialects.func import FuncOp
 from xdsl.passes import PassPipeline
 
@@ -168,6 +168,9 @@ def test_all_forms_give_the_same_integers(name: str) -> None:
         texts.append(plain_text(name, "decomposed", dynamic=True))
     first, *others = [lower(text) for text in texts]
     want = first.integers()
+    for lowered in (first, *others):
+        ops = [op for op in lowered.module.walk() if op is not lowered.module]
+        assert [op.name for op in ops if isinstance(op.location, UnknownLoc)] == []
     for other in others:
         assert other.integers().tolist() == want.tolist()
         assert module_text(other.module) == module_text(first.module)

@@ -3,22 +3,22 @@
 // RUN: not ivit-opt %s -p 'quantize{softmax=ibert}' 2>&1 | filecheck %s --check-prefix FAMILY
 // RUN: not ivit-opt %s -p 'quantize{mean=0.5,0.5 std=1.0,1.0}' 2>&1 | filecheck %s --check-prefix MEAN
 
-// FAMILY: ivit-opt: softmax=ibert is not known; choose one of exact, ivit
-// MEAN: ivit-opt: mean and std have 2 channels, the model's image has 1
+// FAMILY: ivit-opt: error: quantize: softmax=ibert is not known; choose one of exact, ivit
+// MEAN: ivit-opt: error: mean and std have 2 channels, the model's image has 1
 
 // One block: patch embedding, norm, attention, MLP, residual, head on token 0.
 // CHECK-LABEL: func.func @main(%image: tensor<?x4x4x1xi8>) -> tensor<?x3xi32>
 // CHECK-SAME:    ivit.input = {kind = "quantized", scale = 0.007874015748031496 : f64}
 // CHECK-SAME:    ivit.output = {scale = 1.9073486328125e-05 : f64}
 // CHECK:         %[[PATCHES:.*]] = ivit.conv2d %image, %patch_embed_weight, %patch_embed_bias :
-// CHECK-NEXT:    %[[TOKENS:.*]] = tensor.collapse_shape %[[PATCHES]]
-// CHECK:         %[[BRANCH:.*]] = ivit.requant %[[TOKENS]] channels(%{{.*}}) shift 32 : tensor<?x4x2xi32> -> tensor<?x4x2xi32>
-// CHECK:         %[[STREAM:.*]] = ivit.requant %[[TOKENS]] channels(%{{.*}}) shift 30 : tensor<?x4x2xi32> -> tensor<?x4x2xi16>
+// CHECK-NEXT:    %patch_embed_tokens = tensor.collapse_shape %[[PATCHES]]
+// CHECK:         %[[BRANCH:.*]] = ivit.requant %patch_embed_tokens channels(%{{.*}}) shift 32 : tensor<?x4x2xi32> -> tensor<?x4x2xi32>
+// CHECK:         %[[STREAM:.*]] = ivit.requant %patch_embed_tokens channels(%{{.*}}) shift 30 : tensor<?x4x2xi32> -> tensor<?x4x2xi16>
 // CHECK:         %[[NORM:.*]] = ivit.layernorm %[[STREAM]] * %block0_norm1_scale + %block0_norm1_offset shift 43 epsilon 305
 // CHECK:         ivit.linear %[[NORM]], %block0_v_weight, %block0_v_bias : {{.*}} -> tensor<?x4x2xi32>
 // CHECK:         %[[CODES:.*]], %[[SUM:.*]] = ivit.softmax %block0_attention_scores * 1536482366 shift 36 table %softmax_table
 // CHECK-NEXT:    %[[CONTEXT:.*]] = ivit.matmul %[[CODES]], %{{.*}} : (tensor<?x1x4x4xui8>, tensor<?x1x4x2xi8>) -> tensor<?x1x4x2xi32>
-// CHECK-NEXT:    ivit.row_requant %[[CONTEXT]] * 458129844907 / %[[SUM]] min 255 shift 38
+// CHECK-NEXT:    %block0_attention_context_i8 = ivit.row_requant %[[CONTEXT]] * 458129844907 / %[[SUM]] min 255 shift 38
 // CHECK:         %[[FC1:.*]] = ivit.requant %block0_fc1_acc channels(%block0_fc1_multipliers : tensor<2xi32>) shift 37 zero_point -32
 // CHECK:         ivit.lookup %[[FC1]], %block0_gelu_table : (tensor<?x4x2xi8>, tensor<256xi8>) -> tensor<?x4x2xi8>
 // CHECK:         %[[MLP:.*]] = ivit.requant %block0_fc2_acc {{.*}} -> tensor<?x4x2xi32>
