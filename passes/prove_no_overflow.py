@@ -21,7 +21,6 @@ from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from ivit_dialect.load import location_text
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AffineOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
@@ -29,6 +28,7 @@ from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, La
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types
 from passes.bounds import Bound, accumulator_bounds, matmul_bound, product_bound, stored, type_bound
+from passes.location import describe_result
 
 ACCUMULATOR_ATTRIBUTE = "ivit.accumulator"
 I_LAYERNORM_BOUND = 1 << 30
@@ -47,7 +47,7 @@ def _refusal(op: Operation, what: str, mend: str, **operands: bool) -> PassFaile
             f"the values of its {unknown} are not known here and count as any of their type:"
             " make them constants and give the weights (NAME.safetensors beside NAME.mlir)"
         )
-    return PassFailedException(f"{location_text(op)}: {op.name}: {what}; {mend}")
+    return PassFailedException(f"{describe_result(op)}: {what}; {mend}")
 
 
 def _known(value: SSAValue, store: WeightStore) -> bool:

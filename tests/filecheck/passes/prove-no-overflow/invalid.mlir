@@ -1,6 +1,6 @@
 // RUN: ivit-opt %s --prove-no-overflow --verify-diagnostics | filecheck %s
 
-// CHECK: ivit.linear: the int32 accumulator of output channel 0 can reach [2147483265, 2147484030]
+// CHECK: ivit.linear %a: the int32 accumulator of output channel 0 can reach [2147483265, 2147484030]
 func.func @main(%x: tensor<?x5x2xi8>) -> tensor<?x5x1xi32> {
   %w = ivit.constant "w" : tensor<1x2xi8>
   %b = ivit.constant "b" : tensor<1xi32>
