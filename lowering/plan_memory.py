@@ -13,15 +13,17 @@ from typing import TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import func, tensor
-from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.dialects.builtin import IntegerType, LocationAttr, MemRefType, ModuleOp
+from xdsl.ir import Block, BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import dce
-from xdsl.utils.exceptions import PassFailedException
+from xdsl.utils.exceptions import PassFailedException, VerifyException
 from xdsl.utils.hints import isa
 
+from ivit_dialect.load import location_text
 from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
+from ivit_dialect.ops.linear import Conv2dOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.types import IntegerTensor, tensor_types
 from lowering import plan
@@ -30,6 +32,7 @@ from lowering.kernels.base import Launch, Packed, Viewed
 from lowering.kernels.registry import plans
 from lowering.packing import PACKINGS
 from lowering.targets import Target, target_by_name
+from passes.location import describe_result
 
 IMAGE, OUTPUT = "image", "output"
 Element: TypeAlias = IntegerType
@@ -87,11 +90,12 @@ Input: TypeAlias = Place | Packed
 
 @dataclass(frozen=True)
 class Step:
-    """A launch with its operands resolved."""
+    """A launch with its operands resolved, and where the op comes from that it computes."""
 
     launch: Launch
     inputs: tuple[tuple[Input, tuple[int, ...] | None], ...]
     outputs: tuple[Place, ...]
+    location: LocationAttr
 
 
 def buffer_type(shape: Sequence[int], element: Element) -> plan.Buffer:
@@ -101,11 +105,19 @@ def buffer_type(shape: Sequence[int], element: Element) -> plan.Buffer:
 
 def image_type(value: SSAValue) -> plan.Buffer:
     """The memref of one image's share of a tensor: the batch dimension goes."""
-    kind = tensor_types(value)[0]
-    extents = kind.get_shape()[1:]
-    if any(extent < 0 for extent in extents):
-        raise PassFailedException(f"plan-memory: only the batch may be dynamic, got {kind}")
-    return buffer_type(extents, kind.element_type)
+    try:
+        kind = tensor_types(value)[0]
+    except VerifyException as error:
+        raise _refused(value, f"cannot be planned: {error}") from error
+    return buffer_type(kind.get_shape()[1:], kind.element_type)
+
+
+def _refused(value: SSAValue, reason: str) -> PassFailedException:
+    """The error that says what is wrong with a value, and where it is defined."""
+    hint = value.name_hint or ("arg" if isinstance(value, BlockArgument) else "value")
+    op = value.owner.parent_op() if isinstance(value.owner, Block) else value.owner
+    where = "" if op is None else f"{location_text(op)}: "
+    return PassFailedException(f"plan-memory: {where}%{hint} : {value.type} {reason}")
 
 
 @dataclass
@@ -127,14 +139,17 @@ class Planner:
         plan_op = plans().get(type(op))
         if plan_op is None:
             raise PassFailedException(
-                f"plan-memory: no kernel computes {op.name}; it has to be fused or decomposed first"
+                f"plan-memory: {describe_result(op)}: no kernel computes {op.name}; {_remedy(op)}"
             )
-        launch = plan_op(op, self.target)
+        try:
+            launch = plan_op(op, self.target)
+        except VerifyException as error:
+            raise PassFailedException(f"plan-memory: {describe_result(op)}: {error}") from error
         inputs = tuple(self.resolve(value) for value in launch.inputs)
         outputs = tuple(self.allocate(result, image_type(result)) for result in op.results)
         if launch.output_shape is not None:
             outputs = (_seen(outputs[0], launch.output_shape),)
-        self.append(Step(launch, inputs, outputs))
+        self.append(Step(launch, inputs, outputs, op.location))
 
     def resolve(self, value: SSAValue | Viewed | Packed) -> tuple[Input, tuple[int, ...] | None]:
         """An operand of a launch, and the shape that it is seen with if that is another."""
@@ -149,9 +164,7 @@ class Planner:
     def place_of(self, value: SSAValue) -> Place:
         """Where an activation lies."""
         if value not in self.places:
-            raise PassFailedException(
-                f"plan-memory: a constant stands where an activation is needed: {value.type}"
-            )
+            raise _refused(value, "is a constant where an activation is needed")
         return self.places[value]
 
     def allocate(self, value: SSAValue, kind: plan.Buffer) -> Place:
@@ -168,11 +181,11 @@ class Planner:
             output.buffer.touch(len(self.steps))
         self.steps.append(step)
 
-    def copy(self, source: Input, target: Place) -> None:
-        """Launch a flat copy of all of ``source``."""
+    def copy(self, source: Input, target: Place, location: LocationAttr) -> None:
+        """Launch a flat copy of all of ``source``, on behalf of the op at ``location``."""
         count = _elements(target.kind)
         flat = Place(target.buffer, target.offset, buffer_type([count], target.kind.element_type))
-        self.append(Step(Launch("copy", ()), ((source, (count,)),), (flat,)))
+        self.append(Step(Launch("copy", ()), ((source, (count,)),), (flat,), location))
 
     def reshape(self, op: Operation) -> None:
         """The same bytes with another shape."""
@@ -190,23 +203,32 @@ class Planner:
         """The input is written after the prefix by whatever computes it; else both are copied."""
         assert isinstance(op, PrependTokensOp)
         if not isinstance(op.prefix.owner, ConstantOp):
-            raise PassFailedException("plan-memory: the prefix of ivit.prepend_tokens must be a constant")
+            raise _refused(
+                op.prefix, f"must be a constant, as the prefix of {op.name} at {location_text(op)}"
+            )
         source, whole = self.place_of(op.input), self.allocate(op.output, image_type(op.output))
         prefix = buffer_type(tensor_types(op.prefix)[0].get_shape()[1:], whole.kind.element_type)
         start = plan.byte_size(prefix)
-        self.copy(Packed((op.prefix,), "unbatched"), Place(whole.buffer, 0, prefix))
+        self.copy(Packed((op.prefix,), "unbatched"), Place(whole.buffer, 0, prefix), op.location)
         if source.is_whole():
             source.buffer.become_part_of(whole.buffer, start)
         else:
-            self.copy(source, Place(whole.buffer, start, source.kind))
+            self.copy(source, Place(whole.buffer, start, source.kind), op.location)
 
-    def finish(self, result: SSAValue, output: Buffer) -> None:
+    def finish(self, result: SSAValue, output: Buffer, location: LocationAttr) -> None:
         """Have the program's result in ``output``."""
         place_of_result = self.place_of(result)
         if place_of_result.is_whole():
             place_of_result.buffer.become_part_of(output, 0)
         else:
-            self.copy(place_of_result, Place(output, 0, image_type(result)))
+            self.copy(place_of_result, Place(output, 0, image_type(result)), location)
+
+
+def _remedy(op: Operation) -> str:
+    """How an op that no kernel computes becomes one that a kernel does."""
+    if isinstance(op, Conv2dOp):
+        return "run --conv2d-to-linear (or --fuse) first"
+    return "lower the model with --lower-to-int and --fuse first"
 
 
 _ALIASES: dict[type[Operation], Callable[[Planner, Operation], None]] = {
@@ -280,7 +302,9 @@ class Emitter:
         ins = [self._input(operand, shape) for operand, shape in step.inputs]
         outs = [self.place(output) for output in step.outputs]
         launch = step.launch
-        self._block.add_op(plan.LaunchOp(launch.kernel, ins, outs, launch.config, launch.scalars))
+        op = plan.LaunchOp(launch.kernel, ins, outs, launch.config, launch.scalars)
+        op.location = step.location
+        self._block.add_op(op)
 
     def _input(self, operand: Input, shape: tuple[int, ...] | None) -> SSAValue:
         if isinstance(operand, Place):
@@ -301,7 +325,7 @@ def _flat(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
 
 def _key(value: SSAValue) -> str:
     if not isinstance(value.owner, ConstantOp):
-        raise PassFailedException(f"plan-memory: a kernel needs a constant here, got {value.type}")
+        raise _refused(value, "must be a constant: a kernel packs it")
     return value.owner.key.data
 
 
@@ -310,12 +334,13 @@ def _main(module: ModuleOp) -> func.FuncOp:
     if len(functions) != 1:
         raise PassFailedException(f"plan-memory: a module needs one function, got {len(functions)}")
     (main,) = functions
+    where = f"{location_text(main)}: @{main.sym_name.data}"
     if len(main.body.blocks) != 1 or len(main.args) != 1:
-        raise PassFailedException(f"plan-memory: @{main.sym_name.data} must take one image in one block")
+        raise PassFailedException(f"plan-memory: {where} must take one image in one block")
     kind = main.args[0].type
     if not isa(kind, IntegerTensor):
         raise PassFailedException(
-            f"plan-memory: @{main.sym_name.data} must take a tensor of integers, got {kind}: lower it first,"
+            f"plan-memory: {where} must take a tensor of integers, got {kind}: lower it first,"
             " with --lower-to-int and --fuse"
         )
     return main
@@ -331,10 +356,12 @@ def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
     for op in ops:
         planner.add(op)
     if len(terminator.operands) != 1:
-        raise PassFailedException(f"plan-memory: @{main.sym_name.data} must return one tensor")
+        raise PassFailedException(
+            f"plan-memory: {location_text(terminator)}: @{main.sym_name.data} must return one tensor"
+        )
     result = terminator.operands[0]
     output = Buffer(plan.byte_size(image_type(result)), OUTPUT, OUTPUT)
-    planner.finish(result, output)
+    planner.finish(result, output, terminator.location)
 
     block = Block(arg_types=[image.kind, image_type(result)])
     for argument, name in zip(block.args, (IMAGE, OUTPUT), strict=True):

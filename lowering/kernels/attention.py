@@ -129,10 +129,10 @@ class Attention:
 
 def _signature(config: Config) -> Signature:
     """Delta softmax has a table; scalars are the parameters of the softmax."""
-    ins: dict[str, str] = {"query": "T W", "key": "T W", "value": "T W"}
+    ins: dict[str, str] = {"query": "T W : i8", "key": "T W : i8", "value": "T W : i8"}
     if config["softmax"] == "delta":
-        return Signature({**ins, "table": "256"}, {"y": "T W"}, DeltaSoftmaxAttr.field_names())
-    return Signature(ins, {"y": "T W"}, ShiftmaxAttr.field_names())
+        return Signature({**ins, "table": "256 : ui8"}, {"y": "T W : i8"}, DeltaSoftmaxAttr.field_names())
+    return Signature(ins, {"y": "T W : i8"}, ShiftmaxAttr.field_names())
 
 
 def _check(spec: KernelSpec, target: Target) -> None:

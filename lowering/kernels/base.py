@@ -25,8 +25,8 @@ from lowering.kernels.signature import (
     Shape,
     Signature,
     require_config,
+    require_memrefs,
     require_scalars,
-    require_shapes,
 )
 from lowering.targets import Target
 
@@ -158,7 +158,8 @@ class KernelFamily:
         require_config(dict(spec.config), self.config)
         signature = self.signature_of(spec)
         require_scalars(spec.scalars, signature)
-        require_shapes(*spec.shapes(), signature)
+        elements = [str(kind.element_type) for kind in spec.memrefs]
+        require_memrefs(*spec.shapes(), elements, signature)
         if self.further is not None:
             self.further(spec, target)
 

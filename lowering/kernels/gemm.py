@@ -27,7 +27,7 @@ from lowering.kernels.build import Value, shape
 from lowering.kernels.dot import BYTE_SIGN, dot, group_operand, weight_operand
 from lowering.kernels.elements import FORM
 from lowering.kernels.gemm_epilogue import Epilogue
-from lowering.kernels.signature import Choice, Config, Signature, require_shape
+from lowering.kernels.signature import NARROW, Choice, Config, Signature, require_shape
 from lowering.packing import PACKINGS
 from lowering.targets import Target
 
@@ -197,17 +197,20 @@ class Gemm:
 
 def _signature(config: Config) -> Signature:
     """The epilogue's operands follow the bias, where the config has them."""
-    ins = {"x": "R K", "weight": "P S W", "bias": "B"}
+    ins = {"x": "R K : i8", "weight": "P S W : i8", "bias": "B : i32"}
     scalars: tuple[str, ...] = ()
+    out = "R C : i32"
     if "requant" in config:
-        ins["multipliers"] = "M"
+        out = "R C"
+        ins["multipliers"] = "M : i32"
         scalars += ("shift",)
     if "lookup" in config:
-        ins["table"] = "256"
+        ins["table"] = "256 : E"
+        out = "R C : E"
     if "residual" in config:
-        ins["residual"] = "R C"
+        ins["residual"] = f"R C : {NARROW}"
         scalars += ("residual_multiplier", "residual_shift")
-    return Signature(ins, {"y": "R C"}, scalars, ("zero_point",) if "requant" in config else ())
+    return Signature(ins, {"y": out}, scalars, ("zero_point",) if "requant" in config else ())
 
 
 def _check(spec: KernelSpec, target: Target) -> None:

@@ -42,7 +42,7 @@ def _build(b: KernelBuilder) -> None:
         each_lane(b, depth, step, body)
 
 
-MERGED, SPLIT = "...T H*D", "H T D"
+MERGED, SPLIT = "...T H*D : E", "H T D : E"
 SPLIT_HEADS = KernelFamily(
     "split_heads", _build, Signature({"x": MERGED}, {"y": SPLIT}), {SplitHeadsOp: plan_split_heads}
 )

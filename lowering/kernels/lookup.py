@@ -155,6 +155,9 @@ def build_lookup(b: KernelBuilder) -> None:
 
 
 LOOKUP = KernelFamily(
-    "lookup", build_lookup, Signature({"x": "...N", "table": "256"}, {"y": "...N"}), {LookupOp: plan_lookup}
+    "lookup",
+    build_lookup,
+    Signature({"x": "...N : i8 ui8", "table": "256 : E"}, {"y": "...N : E"}),
+    {LookupOp: plan_lookup},
 )
 FAMILIES = (LOOKUP,)

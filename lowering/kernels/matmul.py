@@ -143,9 +143,9 @@ def build_matmul(b: KernelBuilder) -> None:
 
 def _signature(config: Config) -> Signature:
     """The right operand may lie transposed; a requant has its scalars."""
-    ins = {"lhs": "H T K", "rhs": "H O K" if config["transposed"] else "H K O"}
+    ins = {"lhs": "H T K : i8 ui8 i16", "rhs": "H O K : i8" if config["transposed"] else "H K O : i8"}
     scalars = ("multiplier", "shift", "zero_point") if "form" in config else ()
-    return Signature(ins, {"y": "H T O"}, scalars)
+    return Signature(ins, {"y": "H T O" if "form" in config else "H T O : i32"}, scalars)
 
 
 MATMUL = KernelFamily(

@@ -145,7 +145,7 @@ def build_i_layernorm(b: KernelBuilder) -> None:
         each_lane(b, channels, rows.step, normalise)
 
 
-INS, OUTS = {"x": "...R C", "scale": "C", "offset": "C"}, {"y": "...R C"}
+INS, OUTS = {"x": "...R C : i16", "scale": "C : i32", "offset": "C : i64"}, {"y": "...R C"}
 LAYERNORM = KernelFamily(
     "layernorm",
     build_layernorm,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ivit_dialect.ops.nonlinear import IntDivOp, IsqrtOp, NewtonSqrtOp, RsqrtOp, ShiftExpOp
 from lowering.arithmetic_nonlinear import intdiv, isqrt, newton_sqrt, rsqrt, shiftexp
 from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch
@@ -112,22 +110,25 @@ def _check_intdiv(spec: KernelSpec, target: Target) -> None:
         require_shape("divisor", divisor, dividend)
 
 
-FLAT = Signature({"x": "...N"}, {"y": "...N"})
+FLAT = Signature({"x": "...N : i64"}, {"y": "...N : i64"})
 ISQRT = KernelFamily("isqrt", _build_root, FLAT, {IsqrtOp: plan_isqrt})
 NEWTON_SQRT = KernelFamily("newton_sqrt", _build_root, FLAT, {NewtonSqrtOp: plan_newton_sqrt})
 RSQRT = KernelFamily(
     "rsqrt",
     _build_root,
-    Signature({"x": "...N"}, {"mantissa": "...N", "exponent": "...N"}),
+    Signature({"x": "...N : i64"}, {"mantissa": "...N : i64", "exponent": "...N : i64"}),
     {RsqrtOp: plan_rsqrt},
 )
 SHIFTEXP = KernelFamily(
-    "shiftexp", build_shiftexp, replace(FLAT, scalars=("x0", "n")), {ShiftExpOp: plan_shiftexp}
+    "shiftexp",
+    build_shiftexp,
+    Signature({"x": "...N : i32"}, {"y": "...N : i32"}, ("x0", "n")),
+    {ShiftExpOp: plan_shiftexp},
 )
 INTDIV = KernelFamily(
     "intdiv",
     build_intdiv,
-    Signature({"dividend": "...R C", "divisor": "...R D"}, {"y": "...R C"}, ("bits",)),
+    Signature({"dividend": "...R C : i32", "divisor": "...R D : i32"}, {"y": "...R C : i32"}, ("bits",)),
     {IntDivOp: plan_intdiv},
     further=_check_intdiv,
 )

@@ -25,7 +25,7 @@ from lowering.kernels.elements import (
     unsigned_inputs,
     unsigned_output,
 )
-from lowering.kernels.signature import Choice, Config, Signature
+from lowering.kernels.signature import NARROW, Choice, Config, Signature
 from lowering.targets import Target
 
 WIDE_ZERO_POINT = 1 << 30
@@ -221,7 +221,7 @@ def _add_signature(config: Config) -> Signature:
     """A side that is rescaled has its multiplier and shift."""
     sides = [side for side in ("lhs", "rhs") if config[side] != "none"]
     scalars = tuple(f"{side}_{name}" for side in sides for name in ("multiplier", "shift"))
-    return Signature({"lhs": "...N", "rhs": "...N"}, {"y": "...N"}, scalars)
+    return Signature({"lhs": f"...N : {NARROW}", "rhs": f"...N : {NARROW}"}, {"y": "...N"}, scalars)
 
 
 ROWS = "...R C"
@@ -230,20 +230,20 @@ SIDE = Choice(("none", "mulhi", "wide"))
 REQUANT = KernelFamily(
     "requant",
     build_requant,
-    Signature({"x": "...N"}, {"y": "...N"}, ("multiplier", "shift", "zero_point")),
+    Signature({"x": f"...N : {NARROW}"}, {"y": "...N"}, ("multiplier", "shift", "zero_point")),
     {RequantOp: plan_requant},
     {"form": FORM},
 )
 REQUANT_CHANNELS = KernelFamily(
     "requant_channels",
     build_requant_channels,
-    Signature({"x": ROWS, "multipliers": "C"}, {"y": ROWS}, ("shift", "zero_point")),
+    Signature({"x": f"{ROWS} : {NARROW}", "multipliers": "C : i32"}, {"y": ROWS}, ("shift", "zero_point")),
     config={"form": FORM},
 )
 ROW_REQUANT = KernelFamily(
     "row_requant",
     build_row_requant,
-    Signature({"x": ROWS, "divisor": "...R"}, {"y": ROWS}, ("dividend", "shift")),
+    Signature({"x": f"{ROWS} : i32", "divisor": "...R : i32"}, {"y": ROWS}, ("dividend", "shift")),
     {RowRequantOp: plan_row_requant},
     {"form": FORM},
 )
@@ -251,7 +251,7 @@ ADD = KernelFamily("add", build_add, _add_signature, {AddOp: plan_add}, {"lhs": 
 AFFINE = KernelFamily(
     "affine",
     build_affine,
-    Signature({"x": ROWS, "scale": "C", "offset": "C"}, {"y": ROWS}, ("shift",)),
+    Signature({"x": f"{ROWS} : i32", "scale": "C : i32", "offset": "C : i64"}, {"y": ROWS}, ("shift",)),
     {AffineOp: plan_affine},
     {"form": FORM},
 )

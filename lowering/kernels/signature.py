@@ -15,6 +15,8 @@ ConfigValue: TypeAlias = int | str
 Config: TypeAlias = Mapping[str, ConfigValue]
 
 LEADING = "..."
+NARROW = "i8 ui8 i16 i32"
+"""What fits a 32-bit lane."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Choice:
 
     values: range | tuple[str, ...]
     optional: bool = False
+
+    def admits(self, value: ConfigValue) -> bool:
+        """Whether ``value`` is one of them."""
+        # A range is searched one by one for what is not an integer.
+        return isinstance(value, int) == isinstance(self.values, range) and value in self.values
 
     def __str__(self) -> str:
         if isinstance(self.values, range):
@@ -35,7 +42,8 @@ class Signature:
     """Inputs and outputs in order, each with a pattern of its extents; names of the scalars.
 
     A pattern lists extents: a letter (equal letters are equal extents), a number, a product ``H*D``, or first
-    ``...R``, which stands for all leading extents and is their product. ``optional`` scalars may be missing.
+    ``...R``, which stands for all leading extents and is their product. After a colon stand the element types
+    that it may have; a capital letter there means equal types. ``optional`` scalars may be missing.
     """
 
     ins: Mapping[str, str]
@@ -50,7 +58,7 @@ def require_config(config: Config, choices: Mapping[str, Choice]) -> None:
         if name not in config:
             if not choice.optional:
                 raise ValueError(f"lacks the config '{name}'")
-        elif config[name] not in choice.values:
+        elif not choice.admits(config[name]):
             raise ValueError(f"needs the config '{name}' to be {choice}, got {config[name]!r}")
     _require_known("config", config, choices)
 
@@ -71,13 +79,25 @@ def _require_known(
             raise ValueError(f"does not take the {what} '{name}'")
 
 
-def require_shapes(ins: Sequence[Shape], outs: Sequence[Shape], signature: Signature) -> None:
-    """Raise ValueError unless inputs and outputs are as many as the signature says, and of such shapes."""
+def require_memrefs(
+    ins: Sequence[Shape], outs: Sequence[Shape], elements: Sequence[str], signature: Signature
+) -> None:
+    """Raise ValueError unless inputs and outputs are as many as the signature says, and of such types.
+
+    ``elements`` are the element types of the inputs, then of the outputs.
+    """
     for what, shapes, names in (("input", ins, signature.ins), ("output", outs, signature.outs)):
         if len(shapes) != len(names):
             wanted = f"{len(names)} {what}{'' if len(names) == 1 else 's'}"
             raise ValueError(f"takes {wanted} ({', '.join(names)}), got {len(shapes)}")
-    patterns = [*signature.ins.items(), *signature.outs.items()]
+    patterns: list[tuple[str, str]] = []
+    types: dict[str, str] = {}
+    for (name, whole), element in zip(
+        (*signature.ins.items(), *signature.outs.items()), elements, strict=True
+    ):
+        pattern, _, choices = whole.partition(":")
+        patterns.append((name, pattern))
+        _require_element(name, element, choices.split(), types)
     bound: dict[str, int] = {}
     # Products last: their factors may be extents of what comes later.
     pairs = sorted(zip(patterns, (*ins, *outs), strict=True), key=lambda pair: "*" in pair[0][1])
@@ -86,6 +106,13 @@ def require_shapes(ins: Sequence[Shape], outs: Sequence[Shape], signature: Signa
             known = [f"{letter} = {bound[letter]}" for letter in _letters(pattern) if letter in bound]
             given = f" with {', '.join(known)}" if known else ""
             raise ValueError(f"needs {name} to be [{', '.join(pattern.split())}]{given}, got {list(shape)}")
+
+
+def _require_element(name: str, element: str, choices: Sequence[str], types: dict[str, str]) -> None:
+    if choices and choices[0].isupper():
+        choices = (types.setdefault(choices[0], element),)
+    if choices and element not in choices:
+        raise ValueError(f"needs elements of {name} to be {' or '.join(choices)}, got {element}")
 
 
 def _letters(pattern: str) -> list[str]:

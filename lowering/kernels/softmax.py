@@ -103,13 +103,17 @@ def build_shiftmax(b: KernelBuilder) -> None:
 SOFTMAX = KernelFamily(
     "softmax",
     build_softmax,
-    Signature({"x": "...R C", "table": "256"}, {"codes": "...R C", "sums": "...R"}, ("multiplier", "shift")),
+    Signature(
+        {"x": "...R C : i32", "table": "256 : ui8"},
+        {"codes": "...R C : ui8", "sums": "...R : i32"},
+        ("multiplier", "shift"),
+    ),
     {SoftmaxOp: plan_softmax},
 )
 SHIFTMAX = KernelFamily(
     "shiftmax",
     build_shiftmax,
-    Signature({"x": "...R C"}, {"y": "...R C"}, ("x0", "n", "bits")),
+    Signature({"x": "...R C : i8"}, {"y": "...R C : i8 i16"}, ("x0", "n", "bits")),
     {ShiftmaxOp: plan_shiftmax},
 )
 FAMILIES = (SOFTMAX, SHIFTMAX)

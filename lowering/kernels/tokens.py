@@ -97,11 +97,11 @@ def _check_patchify(spec: KernelSpec, target: Target) -> None:
     require_shape("y", patches, (rows // height * (width // row_bytes), height * row_bytes))
 
 
-COPY = KernelFamily("copy", build_copy, Signature({"x": "N"}, {"y": "N"}))
+COPY = KernelFamily("copy", build_copy, Signature({"x": "N : E"}, {"y": "N : E"}))
 PATCHIFY = KernelFamily(
     "patchify",
     build_patchify,
-    Signature({"x": "H W"}, {"y": "P K"}),
+    Signature({"x": "H W : i8 ui8"}, {"y": "P K : i8"}),
     {PatchifyOp: plan_patchify},
     {"kernel_height": Choice(range(1, 1 << 31)), "row_bytes": Choice(range(1, 1 << 31))},
     _check_patchify,

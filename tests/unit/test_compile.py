@@ -220,5 +220,5 @@ def test_a_plan_of_an_unknown_kernel_is_refused() -> None:
           target "generic" arena 0 live 0 weights 0 {
         plan.launch "fft" ins(%image : memref<4xi8>) outs(%output : memref<4xi8>)
       }"""
-    with pytest.raises(PassFailedException, match='test.mlir:4: plan.launch "fft" has no kernel'):
+    with pytest.raises(PassFailedException, match=r'test\.mlir:4: plan\.launch "fft" has no kernel'):
         LowerToLoopsPass().apply(ctx, parse_module(source, "test.mlir", ctx))

@@ -152,3 +152,20 @@ plan.program @main(%image: memref<4x8xi8>, %output: memref<4x8xi8>) target "gene
     config {context_form = "wide", form = "wide", heads = 3 : i64, softmax = "delta"}
     scalars {context_shift = 30 : i64, dividend = 1 : i64, multiplier = 1 : i64, shift = 38 : i64}
 }
+
+// -----
+
+// CHECK: plan.launch "affine" needs elements of offset to be i64, got i32
+plan.program @main(%image: memref<4x8xi32>, %output: memref<4x8xi8>) target "generic" arena 0 live 0 weights 64 {
+  %s = plan.weight ["s"] packing "plain" at 0 : memref<8xi32>
+  plan.launch "affine" ins(%image, %s, %s : memref<4x8xi32>, memref<8xi32>, memref<8xi32>) outs(%output : memref<4x8xi8>)
+    config {form = "wide"} scalars {shift = 3 : i64}
+}
+
+// -----
+
+// CHECK: plan.launch "lookup" needs elements of y to be i16, got i8
+plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "generic" arena 0 live 0 weights 512 {
+  %t = plan.weight ["t"] packing "plain" at 0 : memref<256xi16>
+  plan.launch "lookup" ins(%image, %t : memref<4xi8>, memref<256xi16>) outs(%output : memref<4xi8>)
+}
