@@ -24,6 +24,7 @@ from xdsl.dialects.builtin import (
     FloatAttr,
     ModuleOp,
     StringAttr,
+    UnknownLoc,
     f64,
     i8,
 )
@@ -116,7 +117,8 @@ def _emit(
     argument = image_type(graph.image, image_sizes(function)[0], ui8 if pixels else i8)
     block = Block(arg_types=[argument])
     block.args[0].name_hint = "image"
-    block.args[0].location = function.body.block.args[0].location
+    place = function.body.block.args[0].location
+    block.args[0].location = function.location if isinstance(place, UnknownLoc) else place
     families = Families(
         attention=ATTENTION[options.softmax],
         gelu=GELU[options.gelu],

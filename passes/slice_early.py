@@ -20,7 +20,7 @@ from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp
 from ivit_dialect.ops.shape import SliceTokensOp
 from ivit_dialect.types import IntegerTensor, tensor_types
-from passes.location import KeepLocation, replace_keeping
+from passes.location import KeepLocation, inherit, replace_keeping
 
 TOKENWISE: tuple[type[Operation], ...] = (
     AddOp,
@@ -61,7 +61,8 @@ class _HoistSlice(RewritePattern):
         start, end = min(first for first, _ in windows), max(last for _, last in windows)
         if end - start == whole.get_shape()[1]:
             return
-        narrow = self._narrowed(op, start, end - start, rewriter)
+        moved = [user for user, window in zip(slices, windows, strict=True) if window == (start, end)]
+        narrow = self._narrowed(op, start, end - start, moved, rewriter)
         for user, (first, last) in zip(slices, windows, strict=True):
             if (first, last) == (start, end):
                 rewriter.replace(user, [], [narrow])
@@ -71,9 +72,11 @@ class _HoistSlice(RewritePattern):
         rewriter.erase(op)
 
     @staticmethod
-    def _narrowed(op: Operation, start: int, count: int, rewriter: PatternRewriter) -> SSAValue:
-        """``op`` on ``count`` tokens from ``start`` on."""
-        operands = [_sliced(operand, op, start, count, rewriter) for operand in op.operands]
+    def _narrowed(
+        op: Operation, start: int, count: int, moved: list[Operation], rewriter: PatternRewriter
+    ) -> SSAValue:
+        """``op`` on ``count`` tokens from ``start`` on; the slices before it are those ``moved`` up."""
+        operands = [_sliced(operand, op, start, count, moved, rewriter) for operand in op.operands]
         clone = type(op).create(
             operands=operands,
             result_types=[_with_tokens(_type(op.results[0]), count)],
@@ -85,13 +88,21 @@ class _HoistSlice(RewritePattern):
         return clone.results[0]
 
 
-def _sliced(operand: SSAValue, op: Operation, start: int, count: int, rewriter: PatternRewriter) -> SSAValue:
+def _sliced(
+    operand: SSAValue,
+    op: Operation,
+    start: int,
+    count: int,
+    moved: list[Operation],
+    rewriter: PatternRewriter,
+) -> SSAValue:
     """Operands that have tokens, [N or 1, T, *], cut down; weights and tables as they are."""
     type_ = _type(operand)
     tokens = _type(op.results[0]).get_shape()[1]
     if type_.get_num_dims() != 3 or type_.get_shape()[1] != tokens:
         return operand
     cut = SliceTokensOp(operand, start, count, _with_tokens(type_, count))
+    inherit(cut, *moved)
     rewriter.insert(cut)
     if operand.name_hint:
         cut.output.name_hint = f"{operand.name_hint}_slice"

@@ -53,6 +53,7 @@ def test_every_op_of_a_torch_module_has_a_place_and_a_name(family: str, fusing: 
     text = ONE_BLOCK.read_text(encoding="utf-8")
     module, _ = run_passes(text, family + fusing)
     assert [str(op) for op in inner_ops(module) if isinstance(op.location, UnknownLoc)] == []
+    assert not isinstance(main_function(module).body.block.args[0].location, UnknownLoc)
     unnamed = [str(op) for op in inner_ops(module) if any(not result.name_hint for result in op.results)]
     assert unnamed == []
     places = {op.weight.name_hint: location_text(op) for op in module.walk() if isinstance(op, LinearOp)}
@@ -130,6 +131,29 @@ def test_a_multiplier_does_not_take_the_key_of_another() -> None:
     keys = {op.key.data for op in module.walk() if isinstance(op, ConstantOp)}
     assert keys == {"multiplier.1073741824", "multiplier.1073741824_1", "b"}
     assert ctx.store["multiplier.1073741824_1"].tolist() == [1073741824]
+
+
+SLICED = """
+func.func @main(%x: tensor<?x5x2xi32>) -> (tensor<?x1x2xi8>, tensor<?x2x2xi8>) {
+  %q = ivit.requant %x * 1500000000 shift 38 {my.requant} : tensor<?x5x2xi32> -> tensor<?x5x2xi8>
+  %a = ivit.slice_tokens %q[1, 1] {my.narrow} : tensor<?x5x2xi8> -> tensor<?x1x2xi8>
+  %b = ivit.slice_tokens %q[1, 2] {my.wide} : tensor<?x5x2xi8> -> tensor<?x2x2xi8>
+  func.return %a, %b : tensor<?x1x2xi8>, tensor<?x2x2xi8>
+}
+"""
+
+
+def test_slice_early_keeps_attributes_and_places() -> None:
+    module, _ = run_passes(SLICED, "slice-early")
+    moved, requant, narrow = inner_ops(module)[1:4]
+    assert [set(op.attributes) for op in (moved, requant, narrow)] == [
+        {"my.wide"},
+        {"my.requant"},
+        {"my.narrow"},
+    ]
+    lines = [line_of(SLICED, part) for part in ("my.wide", "my.requant", "my.narrow")]
+    assert [location_text(op) for op in (moved, requant, narrow)] == [f"in.mlir:{line}" for line in lines]
+    assert [op.results[0].name_hint for op in (moved, requant, narrow)] == ["x_slice", "q", "a"]
 
 
 CONVOLUTION = """
