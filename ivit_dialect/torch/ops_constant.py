@@ -222,13 +222,8 @@ class ValueTensorLiteralOp(ConstantOp):
     result = result_def(ValueTensorType)
 
     def __init__(
-        self, value: DenseIntOrFPElementsAttr | DenseResourceAttr, result_type: ValueTensorType | None = None
+        self, value: DenseIntOrFPElementsAttr | DenseResourceAttr, result_type: ValueTensorType
     ) -> None:
-        if result_type is None:
-            tensor = value.get_type()
-            if not isa(tensor, TensorType):
-                raise ValueError(f"a literal holds a tensor, got {tensor}")
-            result_type = ValueTensorType(tensor.get_shape(), tensor.get_element_type())
         super().__init__(properties={"value": value}, result_types=[result_type])
 
     @property

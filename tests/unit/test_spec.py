@@ -96,20 +96,38 @@ def test_every_condition_on_values_has_a_failing_case() -> None:
     assert {(c.op, c.tag) for c in CONDITIONS} == {pair for pair in numbered() if pair[1].startswith("R")}
 
 
-def verifier_messages() -> list[tuple[str, str]]:
-    """Each message of the verifiers with the place it stands, as a regular expression."""
-    messages: list[tuple[str, str]] = []
-    for path in (*sorted((ROOT / "ivit_dialect" / "ops").glob("*.py")), ROOT / "ivit_dialect" / "types.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
-                continue
-            if node.func.id == "require":
-                message = node.args[1]
-            elif node.func.id == "VerifyException" and not isinstance(node.args[0], ast.Name):
-                message = node.args[0]
-            else:
-                continue
-            messages.append((f"{path.name}:{node.lineno}", _pattern(message)))
+FILECHECK = ROOT / "tests" / "filecheck"
+VERIFIERS = {
+    "ivit_dialect/ops/*.py": FILECHECK / "ivit",
+    "ivit_dialect/types.py": FILECHECK / "ivit",
+    "ivit_dialect/torch/*.py": FILECHECK / "torch",
+    "lowering/*.py": FILECHECK / "lowering",
+}
+"""Where verifiers stand, and where their messages are checked."""
+
+
+def verifier_messages() -> list[tuple[str, str, Path]]:
+    """Each message of the verifiers: where it stands, as a regular expression, the folder that checks it."""
+    return [
+        (f"{path.relative_to(ROOT)}:{line}", pattern, folder)
+        for files, folder in VERIFIERS.items()
+        for path in sorted(ROOT.glob(files))
+        for line, pattern in _messages(path)
+    ]
+
+
+def _messages(path: Path) -> list[tuple[int, str]]:
+    messages: list[tuple[int, str]] = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id == "require":
+            message = node.args[1]
+        elif node.func.id == "VerifyException" and not isinstance(node.args[0], ast.Name):
+            message = node.args[0]
+        else:
+            continue
+        messages.append((node.lineno, _pattern(message)))
     return messages
 
 
@@ -122,8 +140,8 @@ def _pattern(message: ast.expr) -> str:
     )
 
 
-@pytest.mark.parametrize(("place", "pattern"), verifier_messages())
-def test_every_verifier_message_is_checked(place: str, pattern: str) -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(INVALID.glob("invalid_*.mlir")))
+@pytest.mark.parametrize(("place", "pattern", "folder"), verifier_messages())
+def test_every_verifier_message_is_checked(place: str, pattern: str, folder: Path) -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*invalid*.mlir")))
     checks = re.findall(r"^// CHECK: (.+)$", text, re.MULTILINE)
     assert any(re.search(pattern, check) for check in checks), f"{place}: no case checks this message"

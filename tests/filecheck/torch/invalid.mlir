@@ -91,3 +91,16 @@ func.func @symbol() {
   %0 = torch.symbolic_int "s0" : !torch.int
   return
 }
+
+// -----
+
+// CHECK: sizes of a torch.vtensor must not be negative, got -2
+func.func private @size(!torch.vtensor<[-2],f32>)
+
+// -----
+
+// CHECK: torch.vtensor.literal: a literal holds a tensor, got vector<2xf32>
+func.func @literal_vector() {
+  %0 = torch.vtensor.literal(dense<0.0> : vector<2xf32>) : !torch.vtensor<[2],f32>
+  return
+}
