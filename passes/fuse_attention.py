@@ -6,7 +6,6 @@ folded into the products by ``fuse-requant``.
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -33,9 +32,11 @@ from ivit_dialect.ops.elementwise import RequantOp, RowRequantOp
 from ivit_dialect.ops.linear import MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
+from ivit_dialect.store import emit_remark
 from ivit_dialect.types import i64_attr, tensor_types
 from passes.dead_code import erase_dead, erase_dead_constants
 from passes.location import KeepLocation, replace_keeping
+from passes.wording import counted
 
 
 class _Chain(NamedTuple):
@@ -161,4 +162,4 @@ class FuseAttentionPass(ModulePass):
         PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         erase_dead(op)
         erase_dead_constants(op)
-        print(f"fuse-attention: {counts['attention']} attentions fused", file=sys.stderr)
+        emit_remark(ctx, f"fuse-attention: {counted(counts['attention'], 'attention')} fused")

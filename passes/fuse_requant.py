@@ -6,12 +6,11 @@
   linear that feeds it, where static bounds prove that no int32 in between was clamped;
 - a requant that changes nothing disappears.
 
-Counts go to stderr.
+A remark says how many.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -31,11 +30,12 @@ from xdsl.pattern_rewriter import (
 
 from ivit_dialect.ops.elementwise import AddOp, ConstantOp, LookupOp, RequantOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
-from ivit_dialect.store import WeightStore, store_of
+from ivit_dialect.store import WeightStore, emit_remark, store_of
 from ivit_dialect.types import i64_attr, tensor_types
 from passes.bounds import accumulator_bounds, channels_bound, fits, requant_bound, stored, type_bound
 from passes.dead_code import erase_dead_constants
 from passes.location import KeepLocation, inherit, replace_keeping
+from passes.wording import counted
 
 IDENTITY = (1 << 30, 30)
 """``(x * 2^30 + 2^29) >> 30 == x`` for every x."""
@@ -272,9 +272,10 @@ class FuseRequantPass(ModulePass):
         ]
         PatternRewriteWalker(KeepLocation(GreedyRewritePatternApplier(patterns))).rewrite_module(op)
         erase_dead_constants(op)
-        print(
-            f"fuse-requant: {counts['folded']} requants folded into producers, {counts['adds']} into adds,"
-            f" {counts['residuals']} residual adds and {counts['tables']} tables into linears,"
-            f" {counts['identities']} identities dropped",
-            file=sys.stderr,
+        emit_remark(
+            ctx,
+            f"fuse-requant: {counted(counts['folded'], 'requant')} folded into producers,"
+            f" {counts['adds']} into adds, {counted(counts['residuals'], 'residual add')} and"
+            f" {counted(counts['tables'], 'table')} into linears,"
+            f" {counted(counts['identities'], 'identity', 'identities')} dropped",
         )

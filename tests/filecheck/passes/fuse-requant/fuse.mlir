@@ -1,7 +1,7 @@
 // RUN: ivit-opt %s --fuse-requant --elide-weights 2>/dev/null | filecheck %s
 // RUN: ivit-opt %s --fuse-requant 2>&1 >/dev/null | filecheck %s --check-prefix COUNTS
 
-// COUNTS: fuse-requant: 6 requants folded into producers, 2 into adds, 1 residual adds and 1 tables into linears, 1 identities dropped
+// COUNTS: fuse-requant: 6 requants folded into producers, 2 into adds, 1 residual add and 1 table into linears, 1 identity dropped
 
 // CHECK-LABEL: func.func @channels
 func.func @channels(%x: tensor<?x5x2xi8>, %w: tensor<2x2xi8>, %b: tensor<2xi32>, %m: tensor<2xi32>) -> tensor<?x5x2xi8> {
