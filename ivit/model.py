@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ class Model:
     def __init__(self, artifact: Artifact, threads: int | None = None) -> None:
         self.artifact = artifact
         self._threads = threads
+        self._told_of_clipping = False
 
     @property
     def boundary(self) -> Boundary:
@@ -46,13 +47,15 @@ class Model:
 
         ``images`` is float32 [N, C, H, W] in the source model's own input convention or, where mean and std
         are known, uint8 pixels [N, H, W, C]; any N; NumPy, PyTorch or anything else that DLPack carries.
+        Floats beyond the range of a pixel, or beyond the calibrated range, are clipped; the first time that
+        this happens to more than 1 % of them, a notice goes to stderr.
         ValueError for another shape, NaN or infinity, TypeError for another element type.
         """
-        return self.boundary.to_floats(self._executable.run(self.boundary.to_integers(images)))
+        return self.boundary.to_floats(self._executable.run(self._to_integers(images)))
 
     def integers(self, images: object) -> tuple[NDArray[Any], float]:
         """The integers that the native code returns, and their scale: ``self(x) == integers * scale``."""
-        integers = self._executable.run(self.boundary.to_integers(images))
+        integers = self._executable.run(self._to_integers(images))
         return integers, self.boundary.output_scale
 
     def interpret(self, images: object) -> tuple[NDArray[Any], float]:
@@ -60,7 +63,7 @@ class Model:
         from ivit_dialect.interpreter import run
 
         module, store = self._module
-        return run(module, store, self.boundary.to_integers(images)), self.boundary.output_scale
+        return run(module, store, self._to_integers(images)), self.boundary.output_scale
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one file that ``ivit.load`` reads, whole or not at all."""
@@ -68,12 +71,29 @@ class Model:
 
     def __repr__(self) -> str:
         boundary = self.boundary
-        shape = ", ".join(map(str, boundary.input_shape))
-        result = ", ".join(["N", *map(str, boundary.output_shape)])
         return (
-            f"<ivit.Model {boundary.input_dtype} [N, {shape}] -> {boundary.output_dtype} [{result}]"
-            f" on {self.artifact.program.target}>"
+            f"<ivit.Model {boundary.input_text} -> {boundary.output_text}"
+            f" ({boundary.input_dtype} -> {boundary.output_dtype} inside) on {self.artifact.program.target}>"
         )
+
+    def __copy__(self) -> Model:
+        return Model(self.artifact, self._threads)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Model:
+        """A model on the same artifact, which nothing changes, with native memory of its own."""
+        return self.__copy__()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a model is not pickled: save() it and ivit.load() it in each process")
+
+    def _to_integers(self, images: object) -> NDArray[Any]:
+        return self.boundary.to_integers(images, None if self._told_of_clipping else self._tell_of_clipping)
+
+    def _tell_of_clipping(self, message: str) -> None:
+        from ivit.console import notice
+
+        self._told_of_clipping = True
+        notice(message)
 
     @cached_property
     def _executable(self) -> Executable:

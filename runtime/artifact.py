@@ -26,6 +26,7 @@ FORMAT = "ivit"
 VERSION = 1
 STORE_PREFIX = "store/"
 OBJECT, WEIGHTS, MODULE = "native/object", "native/weights", "module/text"
+HEADER_ALIGNMENT = 8
 INTEGER_DTYPES = {
     "U8": np.uint8,
     "I8": np.int8,
@@ -46,7 +47,10 @@ class Artifact:
 
 
 def save(artifact: Artifact, path: Path) -> None:
-    """Write ``artifact`` to ``path``, whole or not at all; OSError, one line, where that fails."""
+    """Write ``artifact`` to ``path``, whole or not at all; equal artifacts give equal bytes.
+
+    OSError, one line, where that fails.
+    """
     if path.is_dir():
         raise IsADirectoryError(f"{path}: is a folder: name a file in it")
     if not path.parent.is_dir():
@@ -76,7 +80,7 @@ def save(artifact: Artifact, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         # safetensors' own save_file makes files that only their owner may read
-        temporary.write_bytes(to_bytes(tensors, metadata))
+        temporary.write_bytes(_ordered(to_bytes(tensors, metadata)))
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -105,7 +109,7 @@ def _parse(data: bytes) -> Artifact:
     try:
         entries = safetensors.deserialize(data)
     except safetensors.SafetensorError as error:
-        raise ValueError(f"not an .ivit file, or not a whole one: {error}") from error
+        raise ValueError("not an .ivit file, or not a whole one: make one with ivit compile") from error
     metadata = _metadata(data)
     if metadata.get("format") != FORMAT:
         raise ValueError("a safetensors file, but not an .ivit file: make one with ivit compile")
@@ -142,11 +146,26 @@ def _parse(data: bytes) -> Artifact:
         raise ValueError(f"the file lacks its entry {error}") from error
 
 
+def _ordered(data: bytes) -> bytes:
+    """``data`` with its metadata in the order of the keys; safetensors writes them in a random one."""
+    header, tensors = _header(data), data[8 + _header_length(data) :]
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % HEADER_ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text + tensors
+
+
+def _header_length(data: bytes) -> int:
+    return int.from_bytes(data[:8], "little")
+
+
+def _header(data: bytes) -> dict[str, dict[str, Any]]:
+    return json.loads(data[8 : 8 + _header_length(data)])
+
+
 def _metadata(data: bytes) -> dict[str, str]:
     """The header's string metadata; safetensors has already checked that the header is sound JSON."""
-    length = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + length])
-    return cast("dict[str, str]", header.get("__metadata__", {}))
+    return cast("dict[str, str]", _header(data).get("__metadata__", {}))
 
 
 def _json_object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:

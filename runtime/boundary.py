@@ -6,7 +6,7 @@ The only floating-point arithmetic of a compiled model is here, before the first
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, SupportsFloat, cast
 
@@ -17,6 +17,8 @@ MAX_EXTENT = 1 << 20
 MAX_IMAGE_ELEMENTS = 1 << 28
 CPU_DLPACK_DEVICES = (1, 3)  # kDLCPU, kDLCUDAHost
 OUTPUT_DTYPES = ("int8", "int16", "int32")
+MOST_CLIPPED = 0.01
+"""The share of values that may be clipped before it is told: a few come with resampling and with new data."""
 
 InputKind = Literal["pixels", "quantized"]
 
@@ -63,6 +65,18 @@ class Boundary:
         """``uint8`` or ``int8``: what the native entry reads."""
         return "uint8" if self.kind == "pixels" else "int8"
 
+    @property
+    def input_text(self) -> str:
+        """What a caller passes: types and shapes."""
+        height, width, channels = self.input_shape
+        floats = f"float32 [N, {channels}, {height}, {width}]"
+        return f"uint8 [N, {height}, {width}, {channels}] or {floats}" if self.kind == "pixels" else floats
+
+    @property
+    def output_text(self) -> str:
+        """What a caller gets: type and shape."""
+        return f"float32 [{', '.join(['N', *map(str, self.output_shape)])}]"
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, for a file's metadata."""
         return asdict(self)
@@ -84,16 +98,26 @@ class Boundary:
         except (KeyError, TypeError) as error:
             raise ValueError(f"the input and output description is incomplete: {error}") from error
 
-    def to_integers(self, images: object) -> NDArray[Any]:
+    def to_integers(self, images: object, on_clipped: Callable[[str], None] | None = None) -> NDArray[Any]:
         """Images as the model's integers: uint8 or int8, C-contiguous [N, H, W, C].
 
         ``images`` is float32 [N, C, H, W] in the source model's own convention or, for a ``pixels`` model,
         uint8 [N, H, W, C]; NumPy, PyTorch or anything else with DLPack or ``__array__``. Floats become
         ``clip(rint(x / scale), -127, 127)``, or pixels ``clip(rint((x * std + mean) * 255), 0, 255)``.
-        TypeError for another type of element, ValueError for another shape, NaN or infinity.
+        ``on_clipped`` gets one line where more than 1 % of the values are clipped. TypeError for another type
+        of element, ValueError for another shape, NaN or infinity.
         """
         array = self.checked(images)
-        return np.ascontiguousarray(array) if array.dtype == np.uint8 else self._from_floats(array)
+        if array.dtype == np.uint8:
+            return np.ascontiguousarray(array)
+        levels = self._levels(array)
+        low, high = (0, 255) if self.kind == "pixels" else (-127, 127)
+        if on_clipped is not None and levels.size and (levels.min() < low or levels.max() > high):
+            share = float(np.mean((levels < low) | (levels > high)))
+            if share > MOST_CLIPPED:
+                on_clipped(f"{100 * share:.0f} % of the values lie outside {self._range_text()}")
+        integers = np.clip(levels, low, high, out=levels).astype(self.input_dtype)
+        return np.ascontiguousarray(integers.transpose(0, 2, 3, 1))
 
     def checked(self, images: object) -> NDArray[Any]:
         """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none."""
@@ -119,16 +143,28 @@ class Boundary:
         """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
         return (integers * self.output_scale).astype(np.float32)
 
-    def _from_floats(self, images: NDArray[np.float32]) -> NDArray[Any]:
+    def _levels(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``images`` on the scale of the model's integers, rounded, not clipped yet."""
         with np.errstate(over="ignore"):  # an overflow saturates, as it does short of infinity
-            if self.kind == "pixels":
-                per_channel = (1, self.input_shape[2], 1, 1)
-                gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
-                offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
-                levels = np.clip(np.rint(images * gain + offset), 0, 255).astype(np.uint8)
-            else:
-                levels = np.clip(np.rint(images / np.float32(self.input_scale)), -127, 127).astype(np.int8)
-        return np.ascontiguousarray(levels.transpose(0, 2, 3, 1))
+            if self.kind == "quantized":
+                return np.rint(images / np.float32(self.input_scale))
+            per_channel = (1, self.input_shape[2], 1, 1)
+            gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
+            offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
+            return np.rint(images * gain + offset)
+
+    def _range_text(self) -> str:
+        """The range of floats that is not clipped, and what may be wrong beyond it."""
+        if self.kind == "quantized":
+            bound = f"{127 * self.input_scale:.3g}"
+            return (
+                f"the range that was calibrated (-{bound}..{bound}) and are clipped:"
+                " were the images prepared as those for calibration?"
+            )
+        channels = list(zip(self.mean, self.std, strict=True))
+        low = min(-mean / std for mean, std in channels)
+        high = max((1 - mean) / std for mean, std in channels)
+        return f"what a pixel can be ({low:.3g}..{high:.3g}) and are clipped: were the images normalised?"
 
 
 def as_array(images: object) -> NDArray[Any]:
@@ -148,6 +184,10 @@ def as_array(images: object) -> NDArray[Any]:
             if device_of()[0] in CPU_DLPACK_DEVICES:
                 return np.from_dlpack(tensor)
         except (BufferError, RuntimeError, ValueError) as error:
+            if "bfloat16" in str(getattr(tensor, "dtype", "")):
+                raise TypeError(
+                    "images are of type bfloat16, which NumPy lacks: convert them to float32 first"
+                ) from error
             raise TypeError(
                 f"images of type {type(images).__name__} cannot be read ({error}):"
                 " convert them to float32 first"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -144,6 +147,37 @@ def test_a_model_without_mean_and_std_takes_no_pixels(quantized: ivit.Model) -> 
         quantized(pixels())
 
 
+def test_what_a_caller_passes_is_shown(model: ivit.Model, quantized: ivit.Model) -> None:
+    floats = "float32 [N, 3, 12, 12]"
+    for each, given, inside in (
+        (model, f"uint8 [N, 12, 12, 3] or {floats}", "uint8"),
+        (quantized, floats, "int8"),
+    ):
+        assert repr(each).startswith(f"<ivit.Model {given} -> float32 [N, 5] ({inside} -> int32 inside) on ")
+
+
+def test_clipping_is_told_once(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ivit.load(made / "tiny.ivit")
+    not_normalised = pixels().transpose(0, 3, 1, 2).astype(np.float32)
+    for call in (lambda: model(pixels()), lambda: model.interpret(not_normalised[:1])):
+        assert capsys.readouterr().err == ""
+        call()
+    model(not_normalised)
+    error = capsys.readouterr().err
+    assert error.startswith("ivit: ")
+    assert "% of the values lie outside what a pixel can be (" in error
+    assert error.endswith(" and are clipped: were the images normalised?\n")
+    assert error.count("\n") == 1
+
+
+def test_copies_share_the_artifact_and_are_not_pickled(model: ivit.Model) -> None:
+    for other in (copy.copy(model), copy.deepcopy(model), copy.deepcopy([model])[0]):
+        assert other.artifact is model.artifact
+        np.testing.assert_array_equal(other(pixels()), model(pixels()))
+    with pytest.raises(TypeError, match=r"not pickled: save\(\) it and ivit\.load\(\) it in each process"):
+        pickle.dumps(model)
+
+
 def test_save_and_load(quantized: ivit.Model, tmp_path: Path) -> None:
     quantized.save(tmp_path / "q.ivit")
     again = ivit.load(str(tmp_path / "q.ivit"))
@@ -159,6 +193,18 @@ def test_save_and_load(quantized: ivit.Model, tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError, match="is a folder"):
         quantized.save(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["q.ivit"]
+
+
+def test_another_process_writes_the_same_bytes(folder: Path) -> None:
+    first = Path("tiny.ivit").read_bytes()
+    subprocess.run(
+        [sys.executable, "-m", "ivit", "compile", "tiny.mlir", "--calibration", "pixels.npz"],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert Path("tiny.ivit").read_bytes() == first
 
 
 def test_threads(made: Path) -> None:

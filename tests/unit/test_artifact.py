@@ -84,6 +84,17 @@ def test_saving_leaves_one_file_and_replaces_it_whole(saved: Path) -> None:
     assert [path.name for path in saved.parent.iterdir()] == ["model.ivit"]
 
 
+def test_equal_models_are_equal_bytes(saved: Path) -> None:
+    """Whatever order safetensors' hash map has this time."""
+    first = saved.read_bytes()
+    for _ in range(8):
+        save(make(), saved)
+        assert saved.read_bytes() == first
+    header = json.loads(first[8 : 8 + int.from_bytes(first[:8], "little")])
+    assert list(header["__metadata__"]) == ["boundary", "format", "program", "sha256", "version"]
+    assert int.from_bytes(first[:8], "little") % 8 == 0
+
+
 def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="absent"):
         save(make(), tmp_path / "absent" / "model.ivit")
@@ -98,7 +109,9 @@ def test_missing_file(tmp_path: Path) -> None:
 def test_other_formats_are_named(tmp_path: Path) -> None:
     path = tmp_path / "model.ivit"
     path.write_bytes(b"not safetensors at all, but long enough to be read as such")
-    with pytest.raises(ValueError, match=r"not an \.ivit file, or not a whole one"):
+    with pytest.raises(
+        ValueError, match=r"not an \.ivit file, or not a whole one: make one with ivit compile$"
+    ):
         load(path)
     save_file({"x": np.zeros(3, np.float32)}, path)
     with pytest.raises(ValueError, match=r"not an \.ivit file"):

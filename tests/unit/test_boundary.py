@@ -95,6 +95,51 @@ def test_torch_tensors_come_through_dlpack() -> None:
         PIXELS.to_integers(torch.empty((1, 3, 4, 5), device="meta"))
 
 
+def test_bfloat16_is_named() -> None:
+    torch = pytest.importorskip("torch", reason="torch is in the extra [import]")
+    with pytest.raises(
+        TypeError, match=r"of type bfloat16, which NumPy lacks: convert them to float32 first$"
+    ):
+        PIXELS.to_integers(torch.zeros((1, 3, 4, 5), dtype=torch.bfloat16))
+
+
+@pytest.mark.parametrize(
+    ("boundary", "at_most", "beyond", "message"),
+    [
+        (
+            PIXELS,
+            # a quarter of a level beyond white of the first channel is still white
+            (255.25 / 255 - 0.485) / 0.229,
+            -2.2,
+            "50 % of the values lie outside what a pixel can be (-2.12..2.64) and are clipped:"
+            " were the images normalised?",
+        ),
+        (
+            QUANTIZED,
+            127.25 * 0.02,
+            127.75 * 0.02,
+            "50 % of the values lie outside the range that was calibrated (-2.54..2.54) and are clipped:"
+            " were the images prepared as those for calibration?",
+        ),
+    ],
+)
+def test_clipping_is_told(boundary: Boundary, at_most: float, beyond: float, message: str) -> None:
+    told: list[str] = []
+    images = np.zeros((5, 3, 4, 5), np.float32)
+    images[:, 0] = at_most
+    for count in (0, 3):  # of 300 values: 1 %
+        images.reshape(-1)[100 : 100 + count] = beyond
+        boundary.to_integers(images, told.append)
+    assert told == []
+    images.reshape(-1)[:150] = beyond
+    integers = boundary.to_integers(images, told.append)
+    assert told == [message]
+    np.testing.assert_array_equal(boundary.to_integers(images), integers)
+    if boundary.kind == "pixels":
+        boundary.to_integers(pixels(2), told.append)
+        assert told == [message]
+
+
 def test_tensors_of_a_gpu_are_refused() -> None:
     class OnGpu:
         def __dlpack_device__(self) -> tuple[int, int]:
