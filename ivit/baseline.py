@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ivit.pipeline import apply_pass
 from ivit.progress import Report, silent
 from ivit.source import Source, open_source
 from ivit_dialect.torch.interpreter import run
 from passes.calibration.images import normalise
 from passes.registry import get_passes
+from passes.run_passes import one_line_errors, run_passes
 from passes.torch_entry import normalisation_of
 
 BATCH = 50
@@ -27,8 +27,9 @@ class FloatModel:
         """Takes ``source`` over. ValueError where it is not at torch level or its batch is fixed."""
         if source.level != "torch":
             raise ValueError(f"{source.name}: holds integers already; the float model is needed")
-        for name in ("raise-torch", "generalize-batch"):
-            apply_pass(get_passes()[name]()(), source.module, source.ctx)
+        passes = (get_passes()[name]()() for name in ("raise-torch", "generalize-batch"))
+        with one_line_errors(source.name):
+            run_passes(passes, source.module, source.ctx)
         self._source = source
 
     @classmethod

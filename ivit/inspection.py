@@ -12,11 +12,12 @@ from xdsl.ir import Operation
 from xdsl.utils.hints import isa
 
 from ivit.interface import boundary_of
-from ivit.pipeline import apply_pass, fuse
+from ivit.pipeline import fuse
 from ivit.source import Source, open_integers, open_source
 from ivit_dialect.files import check_readable
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.types import ValueTensorType
+from passes.run_passes import one_line_errors, run_passes
 from runtime import artifact as artifacts
 from runtime.boundary import Boundary
 from runtime.program import why_not_here
@@ -72,7 +73,8 @@ def _inspect_artifact(path: Path) -> Inspection:
         op_rows(source.module),
     )
     fuse(source.module, source.ctx)
-    apply_pass(PlanMemoryPass(program.target), source.module, source.ctx)
+    with one_line_errors(source.name):
+        run_passes([PlanMemoryPass(program.target)], source.module, source.ctx)
     result.kernels = kernel_rows(source)
     return result
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass
-from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
 from ivit.interface import boundary_of
 from ivit.progress import Report, silent
@@ -20,8 +17,10 @@ from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore
 from passes import lower_to_int as integers
 from passes.lower_to_int import LowerToIntOptions
+from passes.pipeline_text import build_passes
 from passes.pipelines import FUSE
 from passes.registry import get_passes
+from passes.run_passes import one_line_errors, run_passes
 from runtime.artifact import Artifact
 from runtime.program import NativeProgram
 
@@ -136,26 +135,8 @@ def machine_of(target: str) -> Target:
 
 def fuse(module: ModuleOp, ctx: StoreContext, report: Report = silent) -> None:
     """An integer module to its fused form, in place: the pipeline ``--fuse``."""
-    for name in FUSE.passes:
-        report(name, 0, 0)
-        apply_pass(get_passes()[name]()(), module, ctx)
-
-
-def apply_pass(compiler_pass: ModulePass, module: ModuleOp, ctx: StoreContext) -> None:
-    """Run one pass and verify; ValueError, one line that names the pass, where it refuses."""
-    with one_line_errors(compiler_pass.name):
-        compiler_pass.apply(ctx, module)
-        module.verify()
-
-
-@contextmanager
-def one_line_errors(where: str) -> Generator[None]:
-    """Refusals as ValueError, one line that says ``where``."""
-    try:
-        yield
-    except (DiagnosticException, VerifyException, ValueError) as error:
-        line = " ".join(str(error).split())
-        raise ValueError(line if where in line else f"{where}: {line}") from error
+    with one_line_errors("fuse"):
+        run_passes(build_passes(FUSE.specs(), get_passes()), module, ctx, report)
 
 
 def _used(module: ModuleOp, store: WeightStore) -> WeightStore:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from numpy.typing import NDArray
+from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
 from xdsl.utils.arg_spec import ParameterListType
 
-from ivit_dialect.store import StoreContext
+from ivit_dialect.store import StoreContext, store_of
 from passes.calibrate import CalibratePass, calibrate
 from passes.calibration.images import load_images
 from passes.levels import check_level
@@ -19,10 +20,8 @@ from passes.pipeline_text import build_passes
 from passes.pipelines import LOWER_TO_INT
 from passes.quantization.options import QuantizeOptions
 from passes.registry import get_passes
+from passes.run_passes import Report, run_passes, unreported
 from passes.torch_entry import check_normalisation
-
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with a pass and how much of it is done and to do: images in ``calibrate``, else 0 or 1 of 1."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def lower_to_int(
     ctx: StoreContext,
     options: LowerToIntOptions | None = None,
     calibration: NDArray[Any] | Path | str | None = None,
-    progress: Progress | None = None,
+    progress: Report | None = None,
 ) -> ModuleOp:
     """``module`` (torch level, weights in ``ctx.store``) in integers; it is changed in place and returned.
 
@@ -69,25 +68,31 @@ def lower_to_int(
     """
     options = options or LowerToIntOptions()
     images = load_images(Path(calibration)) if isinstance(calibration, Path | str) else calibration
-    report = progress or _silent
+    report = progress or unreported
     check_level(LOWER_TO_INT, module)
-    for step in build_passes(LOWER_TO_INT.specs(options.pipeline_options()), get_passes()):
-        report(step.name, 0, 1)
-        if isinstance(step, CalibratePass):
-            calibrate(
-                module,
-                ctx.store,
-                images,
-                mean=options.mean,
-                std=options.std,
-                progress=lambda done, total: report("calibrate", done, total),
-            )
-        else:
-            step.apply(ctx, module)
-        module.verify()
-        report(step.name, 1, 1)
+    passes = build_passes(LOWER_TO_INT.specs(options.pipeline_options()), get_passes())
+    steps = {step.name: step for step in passes}
+    steps[CalibratePass.name] = _CalibrateOn(images, options, report)
+    run_passes(steps.values(), module, ctx, report)
     return module
 
 
-def _silent(name: str, done: int, total: int) -> None:
-    """No progress is wanted."""
+@dataclass(frozen=True)
+class _CalibrateOn(ModulePass):
+    """``calibrate`` on images in memory, which no option can name."""
+
+    name = CalibratePass.name
+
+    images: NDArray[Any] | None
+    options: LowerToIntOptions
+    report: Report
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        calibrate(
+            op,
+            store_of(ctx),
+            self.images,
+            mean=self.options.mean,
+            std=self.options.std,
+            progress=lambda done, total: self.report(self.name, done, total),
+        )
