@@ -47,6 +47,11 @@ class Target:
         """How many integers of ``width`` bits a register holds."""
         return self.vector_bytes * 8 // width
 
+    @property
+    def looks_up_bytes(self) -> bool:
+        """Whether it looks many bytes up at once."""
+        return self.byte_permute is not None or self.byte_shuffle is not None
+
     def packs_like(self, other: Target) -> bool:
         """Whether constants packed for ``other`` suit this one's kernels."""
         mine, theirs = ((t.tile_columns, t.weight_dot.depth) for t in (self, other))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lowering.arena import align
 from lowering.arithmetic import Requant, saturate
 from lowering.kernels.base import KernelBuilder, is_unsigned
 from lowering.kernels.build import Value, element_width, shape
-from lowering.kernels.dot import BYTE_SIGN
-from lowering.kernels.table import ByteTable
+from lowering.kernels.lookup import ByteTable, lookup_each
 
 
 class Epilogue:
@@ -31,14 +31,15 @@ class Epilogue:
 
         self._requant: Requant | None = None
         self._multipliers: Value | None = None
-        self._table: ByteTable | None = None
+        self._table: Value | None = None
         self._residual: Value | None = None
         self._spill = b.alloca([lanes], element_width(self._output))
         if "requant" in b.config:
             self._requant = self._make_requant(operand("multipliers"))
         if b.flag("lookup"):
-            self._indices = b.alloca([rows, columns], 8)
-            self._table = ByteTable(b, operand("table"))
+            self._table = operand("table")
+            self._bytes = b.alloca([align(rows * columns, b.target.lanes(8))], 8)
+            self._indices = b.view(self._bytes, 0, [rows, columns], 8)
         if "residual" in b.config:
             self._residual = operand("residual")
             self._residual_unsigned = is_unsigned(b.spec.memrefs[b.inputs.index(self._residual)])
@@ -91,13 +92,33 @@ class Epilogue:
                 valid = min(self._lanes, columns - j * self._lanes)
                 x = self._requantised(totals[r * vectors + j], multipliers[j])
                 if self._table is not None:
-                    index = b.xor(saturate(b, x, 8), BYTE_SIGN)
-                    b.store_vector(index, self._indices, [b.index(r), j * self._lanes])
+                    b.store_vector(saturate(b, x, 8), self._indices, [b.index(r), j * self._lanes])
                 else:
                     self._finish(x, at, starts[j], valid)
         if self._table is not None:
-            for r in range(rows):
-                self._table.map_row(self._indices, r, self._output, b.add(row, r), column, columns)
+            self._look_up(self._table, rows, row, column, columns)
+
+    def _look_up(self, table: Value, rows: int, row: Value, column: Value, columns: int) -> None:
+        """Entries of the tile's indices into the output: by registers in place, else one by one."""
+        b = self._b
+        in_place = element_width(table) == 8 and b.target.looks_up_bytes
+        if in_place:
+            # Loaded here and not above the products, which need the registers.
+            entries = ByteTable(b, table, b.target, signed=True)
+            step, pitch = b.target.lanes(8), shape(self._indices)[1]
+            for start in range(0, rows * pitch, step):
+                index = b.load_vector(self._bytes, [start], step)
+                b.store_vector(entries(index), self._bytes, [start])
+        for r in range(rows):
+            at = b.add(row, r)
+            if in_place and columns == shape(self._indices)[1]:
+                y = b.load_vector(self._indices, [b.index(r), 0], columns)
+                b.store_vector(y, self._output, [at, column])
+                continue
+            with b.loop(0, columns) as lane:
+                y = b.load(self._indices, b.index(r), lane.index)
+                y = y if in_place else lookup_each(b, table, y, signed=True)
+                b.store(y, self._output, at, b.add(column, lane.index))
 
     def _requantised(self, x: Value, multiplier: Value | None) -> Value:
         """The accumulator at the output's scale, with the zero point; as it is where nothing is fused."""

@@ -1,6 +1,6 @@
 """Tables of 256 entries: bytes by the processor's permutations, wider entries one by one.
 
-``ByteTable`` serves every kernel that looks bytes up (softmax codes, GELU in an epilogue).
+``ByteTable`` serves every kernel that looks bytes up (softmax codes, GELU after a linear layer).
 """
 
 from __future__ import annotations
