@@ -14,8 +14,11 @@ from xdsl.utils.exceptions import PassFailedException
 from ivit_dialect.store import WeightStore
 from passes.calibrate import CalibratePass
 from passes.ivit_opt import IvitOptMain, main, own_passes
+from passes.lower_to_int import LowerToIntOptions
+from passes.pipeline_text import build_passes
 from passes.pipelines import FUSE, LOWER_TO_INT
 from passes.quantize import QuantizePass
+from passes.registry import get_passes
 
 FUSED = """\
 builtin.module attributes {ivit.store = "fused.safetensors"} {
@@ -117,6 +120,12 @@ def test_numbers_are_written_in_any_way(form: str, text: str) -> None:
 )
 def test_text_needs_no_quotes(argument: str) -> None:
     assert passes_of(argument) == (CalibratePass(images="a/b-c.npz"),)
+
+
+def test_numbers_from_python_reach_the_passes_as_they_are() -> None:
+    options = LowerToIntOptions(mean=(1e-5,), std=(1e30,)).pipeline_options()
+    passes = build_passes(LOWER_TO_INT.specs(options), get_passes())
+    assert CalibratePass(mean=(1e-5,), std=(1e30,)) in passes
 
 
 def test_pipelines_are_known_by_name_inside_p() -> None:
