@@ -80,7 +80,7 @@ def _inspect_artifact(path: Path) -> Inspection:
 
 
 def boundary_rows(boundary: Boundary) -> Rows:
-    """Input and output, with their scales."""
+    """Input and output as a caller has them, and the integers inside with their scales."""
     image = ", ".join(map(str, boundary.input_shape))
     result = ", ".join(["N", *map(str, boundary.output_shape)])
     if boundary.kind == "pixels":
@@ -88,8 +88,10 @@ def boundary_rows(boundary: Boundary) -> Rows:
     else:
         how = f"scale {boundary.input_scale:.6g}"
     return [
-        ("input", f"{boundary.input_dtype} [N, {image}], {how}"),
-        ("output", f"{boundary.output_dtype} [{result}], scale {boundary.output_scale:.6g}"),
+        ("input", boundary.input_text),
+        ("as integers", f"{boundary.input_dtype} [N, {image}], {how}"),
+        ("output", boundary.output_text),
+        ("from integers", f"{boundary.output_dtype} [{result}], scale {boundary.output_scale:.6g}"),
     ]
 
 

@@ -32,14 +32,19 @@ def terminal_row(images: Sequence[NDArray[np.uint8]], captions: Sequence[Text]) 
     return result
 
 
-def sheet(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
-    """uint8 [N, H, W, C] as one image of ``columns`` columns with white lines between."""
-    count, height, width, channels = images.shape
-    rows = max(1, -(-count // columns))
-    page = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
-    for i, image in enumerate(images):
-        top, left = i // columns * (height + GAP), i % columns * (width + GAP)
-        page[top : top + height, left : left + width] = image
+def sheet(groups: Sequence[NDArray[np.uint8]], columns: int) -> NDArray[np.uint8]:
+    """Groups of uint8 [N, H, W, C] as one image of ``columns`` columns with white lines between.
+
+    Each group begins a row of its own; there is at least one group, perhaps of no images.
+    """
+    _, height, width, channels = groups[0].shape
+    rows = [group[i : i + columns] for group in groups for i in range(0, len(group), columns)]
+    count = max(1, len(rows))
+    page = np.full((count * (height + GAP) - GAP, columns * (width + GAP) - GAP, channels), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            top, left = y * (height + GAP), x * (width + GAP)
+            page[top : top + height, left : left + width] = image
     return page
 
 

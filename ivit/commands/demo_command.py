@@ -28,12 +28,17 @@ CLASSES = (
 )  # fmt: skip
 
 NEXT_STEPS = """\
-where to go next
-  a model of your own   pip install 'ivit[import]'; ivit import hf:facebook/deit-tiny-patch16-224 -o deit.mlir
-                        ivit compile deit.mlir -o deit.ivit --calibration images.npz
-  look inside           ivit compile deit.mlir --dump-stages stages/; ivit inspect deit.ivit
-  from Python           ivit.compile("deit.mlir")(images); docs/python-api.md
-  the compiler          ivit-opt --lower-to-int deit.mlir; docs/ir-levels.md
+where to go next, one command a line
+  a model of your own: docs/getting-started.md
+    .venv/bin/pip install -e '.[import]'
+    .venv/bin/ivit import hf:facebook/deit-tiny-patch16-224 -o deit.mlir
+    .venv/bin/ivit compile deit.mlir -o deit.ivit --calibration images.npz
+  what is in it: docs/ir-levels.md
+    .venv/bin/ivit inspect deit.ivit
+    .venv/bin/ivit compile deit.mlir --dump-stages stages
+    .venv/bin/ivit-opt --lower-to-int deit.mlir
+  from Python: docs/python-api.md
+    ivit.compile("deit.mlir", "images.npz")(images)
 """
 
 
@@ -83,7 +88,14 @@ def run(options: argparse.Namespace) -> None:
         return
     show(outcome)
     if options.png is not None:
-        stdout.print(f"the wrong answers are in {options.png}\n", markup=False, soft_wrap=True)
+        stdout.print(
+            f"the wrong answers are in {options.png}, each class from a row of its own on:",
+            markup=False,
+            soft_wrap=True,
+        )
+        for line in confusions(outcome):
+            stdout.print(f"  {line}", markup=False, soft_wrap=True)
+        stdout.print()
     stdout.print(NEXT_STEPS, markup=False, soft_wrap=True)
 
 
@@ -137,9 +149,7 @@ def show(outcome: Outcome) -> None:
     stdout.print(table)
     answers = outcome.integer.argmax(axis=1)
     chosen = [outcome.labels.tolist().index(label) for label in SHOWN_CLASSES]
-    captions = [
-        Text(CLASSES[int(answers[i])], "green" if answers[i] == outcome.labels[i] else "red") for i in chosen
-    ]
+    captions = [_caption(int(outcome.labels[i]), int(answers[i])) for i in chosen]
     if stdout.is_terminal:
         stdout.print()
         fitting = max(1, stdout.width // (outcome.images.shape[2] + GAP))
@@ -150,14 +160,46 @@ def show(outcome: Outcome) -> None:
     stdout.print()
 
 
+def _caption(label: int, answer: int) -> Text:
+    """The class where it was found, else the class and what was answered."""
+    if answer == label:
+        return Text(CLASSES[label], "green")
+    return Text(f"{CLASSES[label]} -> {CLASSES[answer]}", "red")
+
+
+def wrong_answers(outcome: Outcome) -> dict[int, dict[int, NDArray[np.int64]]]:
+    """By class, then by what the integers answered instead, most frequent first: which images those are."""
+    answers = outcome.integer.argmax(axis=1)
+    result: dict[int, dict[int, NDArray[np.int64]]] = {}
+    for label in range(len(CLASSES)):
+        wrong = np.flatnonzero((outcome.labels == label) & (answers != label))
+        given, counts = np.unique(answers[wrong], return_counts=True)
+        order: list[int] = given[np.argsort(-counts, kind="stable")].tolist()
+        if order:
+            result[label] = {answer: wrong[answers[wrong] == answer] for answer in order}
+    return result
+
+
+def confusions(outcome: Outcome) -> list[str]:
+    """A line for each class with wrong answers of the integers, in the order of the sheet."""
+    lines: list[str] = []
+    for label, by_answer in wrong_answers(outcome).items():
+        given = ", ".join(f"{len(which)} as {CLASSES[answer]}" for answer, which in by_answer.items())
+        lines.append(f"{CLASSES[label]}: {sum(map(len, by_answer.values()))} wrong ({given})")
+    return lines
+
+
 def write_sheet(outcome: Outcome, path: Path) -> None:
-    """The images that the integers answer wrongly, as one PNG."""
+    """The images that the integers answer wrongly, as one PNG; each class begins a row."""
     from ivit.picture import sheet
     from ivit.png import png_bytes
 
-    wrong = outcome.images[outcome.integer.argmax(axis=1) != outcome.labels]
+    groups = [
+        outcome.images[np.concatenate(list(by_answer.values()))]
+        for by_answer in wrong_answers(outcome).values()
+    ]
     with whole_file(path) as file:
-        file.write_bytes(png_bytes(sheet(wrong, SHEET_COLUMNS)))
+        file.write_bytes(png_bytes(sheet(groups or [outcome.images[:0]], SHEET_COLUMNS)))
 
 
 COMMAND = Command(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from ivit.commands.base import Command, about, add_threads, check_files
-from ivit.console import progress, stdout
+from ivit.console import notice, progress, stdout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,12 +55,17 @@ def run(options: argparse.Namespace) -> None:
     if options.reference is not None:
         from ivit.baseline import FloatModel
 
-        with progress("eval") as report:
-            reference = FloatModel.open(options.reference)(
+        float_model = FloatModel.open(options.reference)
+        with about(options.reference), progress("eval") as report:
+            reference = float_model(
                 data.images, model.boundary.mean or None, model.boundary.std or None, report
             )
-    with about(options.data):
-        figures |= compare(outputs, data.labels, reference)
+        if reference.shape != outputs.shape:
+            raise ValueError(
+                f"{options.reference} returns {list(reference.shape[1:])},"
+                f" {options.model} {list(outputs.shape[1:])}: they are not the same model"
+            )
+    figures |= compare(outputs, _usable(data.labels, outputs, options.data), reference)
     if options.json:
         finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         print(json.dumps(finite))
@@ -71,24 +76,14 @@ def run(options: argparse.Namespace) -> None:
 def compare(
     outputs: NDArray[Any], labels: NDArray[np.int64] | None, reference: NDArray[Any] | None
 ) -> dict[str, float]:
-    """The figures that ``labels`` and ``reference`` allow; ValueError where they do not fit ``outputs``."""
+    """The figures that ``labels``, in [0, outputs), and ``reference``, of the shape of ``outputs``, allow."""
     from ivit.metrics import agreement, cosines, sqnr_db, top_k
 
     classes = outputs.shape[1] if outputs.ndim == 2 else 0
     figures: dict[str, float] = {}
     if labels is not None:
-        if not classes or labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"labels lie in [{labels.min()}, {labels.max()}],"
-                f" but the model returns {list(outputs.shape[1:])}"
-            )
         figures |= {"int_top1": top_k(outputs, labels, 1), "int_top5": top_k(outputs, labels, 5)}
     if reference is not None:
-        if reference.shape != outputs.shape:
-            raise ValueError(
-                f"the reference returns {list(reference.shape[1:])}, the model {list(outputs.shape[1:])}:"
-                " they are not the same model"
-            )
         if labels is not None:
             figures |= {"fp32_top1": top_k(reference, labels, 1), "fp32_top5": top_k(reference, labels, 5)}
         if classes:
@@ -100,6 +95,17 @@ def compare(
             "worst_cosine": float(cosine.min()),
         }
     return figures
+
+
+def _usable(labels: NDArray[np.int64] | None, outputs: NDArray[Any], path: Path) -> NDArray[np.int64] | None:
+    """``labels`` where each is the place of one of a row of ``outputs``; else None, with a notice."""
+    if labels is None or (outputs.ndim == 2 and labels.min() >= 0 and labels.max() < outputs.shape[1]):
+        return labels
+    notice(
+        f"{path}: labels lie in [{labels.min()}, {labels.max()}], but the model returns"
+        f" {list(outputs.shape[1:])}: no accuracy"
+    )
+    return None
 
 
 LABELS = {
@@ -126,7 +132,8 @@ def _show(title: str, figures: dict[str, Any]) -> None:
 
 COMMAND = Command(
     help="accuracy of a compiled model, and its distance to FP32",
-    description="Top-1 and top-5 where the data has labels; agreement, SQNR and cosine to FP32 where the\n"
+    description="Top-1 and top-5 where the data has labels, each the place of one of the model's outputs\n"
+    "(where those are features, labels mean nothing); agreement, SQNR and cosine to FP32 where the\n"
     "torch-level source is given (it runs in NumPy, without PyTorch).",
     examples="""\
 examples:

@@ -15,6 +15,7 @@ from ivit_dialect.files import whole_file
 
 SHOWN = 20
 BATCHES = 20
+SUFFIX = ".npz"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT.npz", help="arrays outputs (float32), integers and scale"
     )
-    parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the classes, one a line")
+    parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the outputs, one a line")
     add_threads(parser)
 
 
@@ -39,8 +40,10 @@ def run(options: argparse.Namespace) -> None:
     from ivit.model import Model
 
     check_files((options.model, options.classes, *options.images), options.output)
-    names = None if options.classes is None else _names(options.classes)
+    if options.output is not None and options.output.suffix != SUFFIX:
+        raise ValueError(f"{options.output}: the name of the arrays' file ends in {SUFFIX}")
     model: Model = load(options.model, options.threads)
+    names = None if options.classes is None else _names(options.classes, model.boundary.output_shape)
     images = for_model(read_images(options.images), model.boundary).images
     with about(options.images[0]), progress("run") as report:
         integers = run_batches(model, images, report)
@@ -71,30 +74,34 @@ def _write(path: Path, outputs: NDArray[Any], integers: NDArray[Any], scale: flo
         np.savez(file, outputs=outputs, integers=integers, scale=np.float64(scale))
 
 
-def _names(path: Path) -> list[str]:
+def _names(path: Path, outputs: tuple[int, ...]) -> list[str]:
+    """One for each of the model's ``outputs``, else ValueError."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        names = path.read_text(encoding="utf-8").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f"{path}: not UTF-8 text: a name a line is wanted") from error
+    if (len(names),) != outputs:
+        raise ValueError(f"{path}: {len(names)} names, the model has {' x '.join(map(str, outputs))} outputs")
+    return names
 
 
 def _show(logits: NDArray[np.float32], names: list[str] | None) -> None:
     for i, row in enumerate(logits[:SHOWN]):
         best = np.argsort(-row)[:3]
-        text = "   ".join(f"{_name(int(c), names)} {row[c]:.2f}" for c in best)
+        text = "   ".join(f"{_name(int(c), names)} {row[c]:.4g}" for c in best)
         stdout.print(f"{i:>5}   {text}", markup=False, soft_wrap=True)
     if len(logits) > SHOWN:
         stdout.print(f"... {len(logits) - SHOWN} more; -o OUT.npz keeps them all", markup=False)
 
 
 def _name(index: int, names: list[str] | None) -> str:
-    return names[index] if names is not None and index < len(names) else f"class {index}"
+    return f"output {index}:" if names is None else names[index]
 
 
 COMMAND = Command(
     help="run a compiled model on images",
     description="Run an .ivit file on images: an array 'images' (uint8 NHWC or float32 NCHW), or PNG files.\n"
-    "Without -o, the three best classes of the first images are printed.",
+    "Without -o, the three largest outputs of the first images are printed.",
     examples="""\
 examples:
   ivit run deit.ivit images.npz -o out.npz

@@ -69,6 +69,8 @@ def test_run_prints_the_best_classes(ivit: Command, folder: Path) -> None:
     assert ivit("run", "tiny.ivit", "pixels.npz", "-o", "out.npz")[0] == 0
     best = integers(folder / "out.npz").argmax(axis=1)
     assert [line.split()[1] for line in out.splitlines()] == [names[i] for i in best]
+    unnamed = ivit("run", "tiny.ivit", "pixels.npz")[1].splitlines()
+    assert [line.split()[1:3] for line in unnamed] == [["output", f"{i}:"] for i in best]
 
 
 def test_run_takes_png_files(ivit: Command, folder: Path) -> None:
@@ -94,6 +96,27 @@ def test_eval_compares_with_fp32(ivit: Command, folder: Path) -> None:
     assert all(
         row in table for row in ("top-1, integers", "top-5, FP32", "same top-1 as FP32", "SQNR to FP32")
     )
+
+
+@pytest.mark.parametrize("labels", [(0, 5), (-1, 0)])
+def test_eval_of_labels_that_are_no_outputs(ivit: Command, folder: Path, labels: tuple[int, int]) -> None:
+    np.savez("labels.npz", images=pixels(2), labels=np.array(labels))
+    code, out, err = ivit("eval", "tiny.ivit", "--data", "labels.npz", "--json")
+    assert code == 0
+    assert err == (
+        f"ivit: labels.npz: labels lie in [{min(labels)}, {max(labels)}], but the model returns [5]:"
+        " no accuracy\n"
+    )
+    assert json.loads(out).keys() == {"images", "ms_per_image"}
+
+
+def test_run_and_eval_tell_of_images_that_are_not_normalised(ivit: Command, folder: Path) -> None:
+    np.save("raw.npy", pixels().transpose(0, 3, 1, 2).astype(np.float32))
+    for command in (("run", "tiny.ivit", "raw.npy"), ("eval", "tiny.ivit", "--data", "raw.npy")):
+        code, _, err = ivit(*command)
+        assert code == 0
+        assert err.count("\n") == 1
+        assert "% of the values lie outside what a pixel can be" in err
 
 
 def test_eval_without_labels_or_reference(ivit: Command, folder: Path) -> None:
@@ -143,7 +166,14 @@ def test_inspect_the_torch_level(ivit: Command, folder: Path) -> None:
 def test_inspect_a_compiled_model_by_any_name(ivit: Command, folder: Path) -> None:
     code, out, err = ivit("inspect", "tiny.ivit")
     assert (code, err) == (0, "")
-    for fact in ("uint8 [N, 12, 12, 3]", "int32 [N, 5]", "runs here", "ivit.linear", "layernorm"):
+    for fact in (
+        "uint8 [N, 12, 12, 3] or float32 [N, 3, 12, 12]",
+        "float32 [N, 5]",
+        "int32 [N, 5]",
+        "runs here",
+        "ivit.linear",
+        "layernorm",
+    ):
         assert fact in out
     Path("tiny.ivit").rename("model")
     assert ivit("inspect", "model")[1] == out.replace("tiny.ivit", "model".ljust(len("tiny.ivit")))

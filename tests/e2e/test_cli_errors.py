@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,11 @@ from tiny_files import TEXT, Command, float_images, pixels
 RELU = """func.func @main(%a: !torch.vtensor<[1,3,12,12],f32>) -> !torch.vtensor<[1,3,12,12],f32> {
   %0 = torch.aten.OP %a : !torch.vtensor<[1,3,12,12],f32> -> !torch.vtensor<[1,3,12,12],f32>
   return %0 : !torch.vtensor<[1,3,12,12],f32>
+}
+"""
+LINALG = """func.func @main(%a: tensor<4xf32>, %b: tensor<4xf32>) -> tensor<4xf32> {
+  %0 = linalg.add ins(%a, %a : tensor<4xf32>, tensor<4xf32>) outs(%b : tensor<4xf32>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
 }
 """
 
@@ -23,7 +29,7 @@ def wrecks(folder: Path) -> Path:
     np.savez("nan.npz", images=nan)
     np.savez("wide.npz", images=np.zeros((2, 3, 12, 13), np.float32))
     np.savez("none.npz", images=pixels(0))
-    np.savez("labels.npz", images=pixels(2), labels=np.array([0, 9]))
+    Path("six.txt").write_text("a\nb\nc\nd\ne\nf\n\n", encoding="utf-8")
     np.savez("ints.npz", images=pixels().astype(np.int64))
     np.savez("other.npz", pictures=pixels())
     np.savez("object.npz", images=np.array([None]))
@@ -54,6 +60,10 @@ def wrecks(folder: Path) -> Path:
     Path("deep.mlir").write_text("builtin.module {" * 50_000, encoding="utf-8")
     Path("vast.mlir").write_text(RELU.replace("OP", "relu").replace("12", "99999999999"), encoding="utf-8")
     Path("relu.mlir").write_text(RELU.replace("OP", "relu"), encoding="utf-8")
+    Path("small.mlir").write_text(RELU.replace("OP", "relu").replace("12", "8"), encoding="utf-8")
+    Path("linalg.mlir").write_text(LINALG, encoding="utf-8")
+    plain = re.sub(r", ivit\.(mean|std) = array<f64: [^>]*>", "", shared)
+    Path("plain.mlir").write_text(plain, encoding="utf-8")
     Path("fft.mlir").write_text(RELU.replace("OP", "fft_rfft"), encoding="utf-8")
     model = Path("tiny.ivit").read_bytes()
     Path("cut.ivit").write_bytes(model[: len(model) // 2])
@@ -79,7 +89,16 @@ CASES = [
     ("compile size.mlir", "size.mlir:4: 'head.bias' is float32[5] in the weight store, not tensor<6xf32>"),
     ("compile main.mlir", "main.mlir: the module has no function @main (functions with a body: @a, @b)"),
     ("compile fft.mlir", "fft.mlir:2:8: torch.aten.fft_rfft is not supported: export the model with"),
-    ("compile relu.mlir --calibration floats.npz", "torch.aten.relu at relu.mlir:2: "),
+    # before any calibration: nothing is said of images that were not given
+    ("compile relu.mlir", "torch.aten.relu at relu.mlir:2: this op on activations has no integer form here"),
+    (
+        "compile linalg.mlir",
+        "linalg.mlir: this is linalg level, and torch level is needed: export with torch_mlir",
+    ),
+    (
+        "compile plain.mlir --calibration pixels.npz",
+        "calibration images are uint8 pixels: give mean and std (--mean and --std, mean= and std=), or",
+    ),
     ("inspect no", "no: no such file"),
     ("inspect garbage.mlir", "garbage.mlir:1: not UTF-8 text"),
     ("inspect tiny.safetensors", "tiny.safetensors: "),
@@ -130,17 +149,22 @@ CASES = [
     ),
     ("run tiny.ivit garbage.png", "garbage.png: not a PNG file"),
     ("run tiny.ivit floats.npz pixels.npz", "give one .npz or .npy file, or any number of .png files"),
+    ("run tiny.ivit floats.npz -o out.txt", "out.txt: the name of the arrays' file ends in .npz"),
     ("run tiny.ivit floats.npz -o floats.npz", "floats.npz: would overwrite what is read"),
     ("run tiny.ivit floats.npz -o no/out.npz", "no/out.npz: there is no folder no: make it first"),
     ("run tiny.ivit floats.npz --classes no.txt", "no.txt: no such file"),
     ("run tiny.ivit floats.npz --classes names.txt", "names.txt: not UTF-8 text"),
+    ("run tiny.ivit floats.npz --classes six.txt", "six.txt: 6 names, the model has 5 outputs"),
     ("run tiny.ivit floats.npz --threads 0", "threads must lie in [1, 1024], got 0"),
     ("eval tiny.ivit --data none.npz", "none.npz: holds no images"),
-    ("eval tiny.ivit --data labels.npz", "labels.npz: labels lie in [0, 9], but the model returns [5]"),
     ("eval tiny.ivit --data pixels.npz --reference no.mlir", "no.mlir: no such file"),
     (
         "eval tiny.ivit --data pixels.npz --reference relu.mlir",
-        "the reference returns [3, 12, 12], the model [5]",
+        "relu.mlir returns [3, 12, 12], tiny.ivit [5]: they are not the same model",
+    ),
+    (
+        "eval tiny.ivit --data pixels.npz --reference small.mlir",
+        "small.mlir: input 0 has the sizes [6, 3, 12, 12], expected",
     ),
     # other commands
     (
@@ -148,6 +172,7 @@ CASES = [
         "tiny.mlir: a model source is py:package.module:factory, hf:PATH_OR_NAME or",
     ),
     ("import timm:vit -o no/new.mlir", "no/new.mlir: there is no folder no: make it first"),
+    ("import timm:vit -o new.txt", "new.txt: a module's name ends in .mlir"),
     ("import timm:vit -o new.safetensors", "new.safetensors: the weights get that name"),
     ("demo --png no/wrong.png", "no/wrong.png: there is no folder no: make it first"),
 ]

@@ -27,14 +27,19 @@ def test_images_side_by_side_in_half_blocks(channels: int) -> None:
 
 def test_a_sheet_has_white_lines_between_images() -> None:
     images = np.zeros((3, 4, 5, 1), np.uint8)
-    page = sheet(images, 2)
+    page = sheet([images], 2)
     assert page.shape == (2 * 4 + GAP, 2 * 5 + GAP, 1)
     assert (page == 0).sum() == images.size
     assert (page[4 : 4 + GAP] == 255).all()
     assert (page[:, 5 : 5 + GAP] == 255).all()
 
 
+def test_each_group_of_a_sheet_begins_a_row() -> None:
+    groups = [np.full((count, 1, 1, 1), count, np.uint8) for count in (1, 0, 3)]
+    assert sheet(groups, 2)[:: 1 + GAP, :: 1 + GAP, 0].tolist() == [[1, 255], [3, 3], [3, 255]]
+
+
 def test_a_sheet_of_no_images_is_white() -> None:
-    page = sheet(np.zeros((0, 4, 5, 3), np.uint8), 2)
+    page = sheet([np.zeros((0, 4, 5, 3), np.uint8)], 2)
     assert page.size > 0
     assert (page == 255).all()
