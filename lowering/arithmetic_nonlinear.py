@@ -10,11 +10,9 @@ from __future__ import annotations
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
 
+from ivit_dialect.ops.nonlinear import INT32_MAX, NEWTON_START, NEWTON_STEPS
 from lowering.kernels.build import LoopBuilder, Operand, Value
 
-INT32_MAX = (1 << 31) - 1
-NEWTON_START = 1 << 16
-NEWTON_STEPS = 10
 RSQRT_BITS = 62
 """``rsqrt`` takes values below ``2^62``."""
 

@@ -35,7 +35,7 @@ class CompiledProgram:
 
     ``entry`` is ``void (int64 images, const void *input, void *output, void *arena, const void *weights,
     void *barrier, int64 thread, int64 threads)``. Shapes are of one image; dtypes are NumPy's names;
-    ``weights`` is the packed blob. ``stages`` holds what was dumped.
+    ``weights`` is the packed blob.
     """
 
     entry: str
@@ -47,17 +47,11 @@ class CompiledProgram:
     output_dtype: str
     target: str
     code: ObjectCode = field(repr=False)
-    stages: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]], repr=False)
 
     @property
     def object_code(self) -> bytes:
         """The object file."""
         return self.code.object_code
-
-    @property
-    def llvm_ir(self) -> str:
-        """LLVM IR before optimisation."""
-        return self.code.llvm_ir
 
     @property
     def assembly(self) -> str:
@@ -82,12 +76,10 @@ def compile_program(
 
     PassFailedException (one line) for an op that no kernel computes; ValueError for a weight that is missing.
     """
-    stages: list[tuple[str, str]] = []
 
     def note(name: str, text: Callable[[], str]) -> None:
         if dump is not None:
-            stages.append((name, text()))
-            dump(*stages[-1])
+            dump(name, text())
 
     PlanMemoryPass(target.name).apply(ctx, module)
     module.verify()
@@ -115,7 +107,6 @@ def compile_program(
         output_dtype=output_dtype,
         target=target.name,
         code=code,
-        stages=stages,
     )
 
 

@@ -59,7 +59,7 @@ class MachineSpec:
 class ObjectCode:
     """A module after code generation.
 
-    `llvm_ir` is the text before optimisation; the text after it and the assembly are made when asked for.
+    `llvm_ir` is the text before optimisation; the assembly is made when asked for.
     """
 
     spec: MachineSpec
@@ -67,11 +67,6 @@ class ObjectCode:
     bitcode: bytes = field(repr=False)
     object_code: bytes = field(repr=False)
     opt_level: int = 3
-
-    @cached_property
-    def optimized_ir(self) -> str:
-        """LLVM IR text after optimisation: what the object was generated from."""
-        return str(binding.parse_bitcode(self.bitcode))
 
     @cached_property
     def assembly(self) -> str:

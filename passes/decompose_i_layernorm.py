@@ -15,8 +15,7 @@ from xdsl.pattern_rewriter import (
 )
 
 from ivit_dialect.ops.elementwise import AffineOp
-from ivit_dialect.ops.nonlinear import ILayerNormOp, NewtonSqrtOp
-from ivit_dialect.reference.ranges import INT32_MAX
+from ivit_dialect.ops.nonlinear import INT32_MAX, ILayerNormOp, NewtonSqrtOp
 from ivit_dialect.types import tensor_types
 from passes.primitives import Primitives, with_element
 

@@ -26,8 +26,13 @@ from ivit_dialect.types import (
     ui8,
 )
 
+INT32_MAX = (1 << 31) - 1
+"""What IntDiv and I-LayerNorm divide."""
+
+NEWTON_START = 1 << 16
 NEWTON_STEPS = 10
 LAYERNORM_FRACTION_BITS = 20
+"""``ivit.layernorm`` hands Q20 to its affine."""
 
 
 def require_shift_exp(x0: int, n: int, terms: int) -> None:

@@ -9,7 +9,6 @@ from ivit_dialect.torch.ops_constant import (
     ConstantFloatOp,
     ConstantIntOp,
     ConstantNoneOp,
-    ConstantStrOp,
 )
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 
@@ -27,11 +26,6 @@ def constant_number(value: SSAValue) -> int | float | None:
 def constant_bool(value: SSAValue) -> bool | None:
     """The bool, or None where ``value`` is not a ``torch.constant.bool``."""
     return value.owner.data if isinstance(value.owner, ConstantBoolOp) else None
-
-
-def constant_str(value: SSAValue) -> str | None:
-    """The string, or None where ``value`` is not a ``torch.constant.str``."""
-    return value.owner.data if isinstance(value.owner, ConstantStrOp) else None
 
 
 def constant_ints(value: SSAValue) -> tuple[int, ...] | None:

@@ -7,7 +7,6 @@ Inside another torch type the prefix ``!torch.`` is left out (``!torch.list<int>
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from xdsl.dialects.builtin import DYNAMIC_INDEX, ArrayAttr, IntAttr, NoneAttr
 from xdsl.ir import Attribute, ParametrizedAttribute, TypeAttribute
@@ -48,14 +47,6 @@ class ValueTensorType(ParametrizedAttribute, TypeAttribute):
     @property
     def rank(self) -> int | None:
         return None if isinstance(self.shape, NoneAttr) else len(self.shape)
-
-    @property
-    def static_shape(self) -> tuple[int, ...] | None:
-        """The sizes where all are known, else None."""
-        if isinstance(self.shape, NoneAttr):
-            return None
-        sizes = tuple(size.data for size in self.shape)
-        return None if DYNAMIC_INDEX in sizes else sizes
 
     def with_sizes(self, sizes: Sequence[int | None] | None) -> ValueTensorType:
         """The same dtype, other sizes."""
@@ -235,5 +226,3 @@ TORCH_TYPES: tuple[type[ParametrizedAttribute], ...] = (
 _INNER_TYPES: dict[str, type[ParametrizedAttribute]] = {
     inner.name.removeprefix("torch."): inner for inner in TORCH_TYPES
 }
-
-ScalarType: TypeAlias = IntType | FloatType | NumberType | BoolType

@@ -199,10 +199,6 @@ class LoopBuilder:
             return x
         return self._binary(arith.MuliOp, x, y)
 
-    def div(self, x: Operand, y: Operand) -> Value:
-        """``x / y``, signed, towards zero."""
-        return self._binary(arith.DivSIOp, x, y)
-
     def div_unsigned(self, x: Operand, y: Operand) -> Value:
         """``x / y``, unsigned."""
         return self._binary(arith.DivUIOp, x, y)
@@ -234,10 +230,6 @@ class LoopBuilder:
     def and_(self, x: Operand, y: Operand) -> Value:
         """Bitwise and."""
         return self._binary(arith.AndIOp, x, y)
-
-    def or_(self, x: Operand, y: Operand) -> Value:
-        """Bitwise or."""
-        return self._binary(arith.OrIOp, x, y)
 
     def xor(self, x: Operand, y: Operand) -> Value:
         """Bitwise exclusive or."""

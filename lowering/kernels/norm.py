@@ -5,10 +5,14 @@ Neither divides by the number of channels nor keeps a normalised row in memory.
 
 from __future__ import annotations
 
-from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp
+from ivit_dialect.ops.nonlinear import (
+    INT32_MAX,
+    LAYERNORM_FRACTION_BITS,
+    ILayerNormOp,
+    LayerNormOp,
+)
 from lowering.arithmetic import requant_form
 from lowering.arithmetic_nonlinear import (
-    INT32_MAX,
     Affine,
     BiasedRoundingShift,
     floor_div,
@@ -34,9 +38,6 @@ from lowering.kernels.elements import (
 )
 from lowering.kernels.signature import Signature
 from lowering.targets import Target
-
-FRACTION_BITS = 20
-"""``layernorm`` hands Q20 to its affine."""
 
 
 def _launch(kernel: str, op: LayerNormOp | ILayerNormOp, scalars: dict[str, int]) -> Launch:
@@ -93,7 +94,7 @@ def build_layernorm(b: KernelBuilder) -> None:
         variance = b.sub(b.mul(squares, rows.channels), b.mul(wide, wide))
         mantissa, exponent = rsqrt(b, b.add(variance, b.scalars["epsilon"]))
         factor = b.truncate(b.sub(0, mantissa), 32)
-        shift = b.sub(exponent, FRACTION_BITS)
+        shift = b.sub(exponent, LAYERNORM_FRACTION_BITS)
         counts = (rows.step, 0)
         totals = {n: splat(b, total, n) for n in counts}
         factors = {n: b.sign_extend(splat(b, factor, n), 64) for n in counts}

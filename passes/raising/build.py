@@ -19,7 +19,6 @@ from ivit_dialect.torch.ops_nn import (
     AtenScaledDotProductAttentionOp,
     AtenSoftmaxIntOp,
 )
-from ivit_dialect.torch.ops_pointwise import AtenMulScalarOp
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 from ivit_dialect.torch.ops_shape import AtenPermuteOp, AtenSelectIntOp, AtenViewOp
@@ -67,11 +66,6 @@ def select(x: SSAValue, dim: int, index: int) -> list[Operation]:
     constants = [ConstantIntOp(dim), ConstantIntOp(index)]
     result = tensor_type(x).with_sizes([*sizes[:dim], *sizes[dim + 1 :]])
     return [*constants, AtenSelectIntOp([x, *constants], [result])]
-
-
-def mul_scalar(x: SSAValue, factor: float) -> list[Operation]:
-    constant = ConstantFloatOp(factor)
-    return [constant, AtenMulScalarOp([x, constant], [x.type])]
 
 
 def linear(x: SSAValue, weight: SSAValue, bias: SSAValue | None) -> list[Operation]:
