@@ -28,6 +28,7 @@ from ivit_dialect.torch.interpreter import run
 from passes.calibration.generated import generated_images
 from passes.calibration.images import checked_images, default_normalisation, load_images, normalise
 from passes.calibration.observer import MinMax, expected_ranges
+from passes.integer_forms import check_integer_forms
 from passes.ranges import RANGE
 from passes.torch_entry import image_sizes, normalisation_of
 
@@ -65,11 +66,13 @@ def calibrate(
 
     ``images`` are float32 [N, C, H, W] in the model's convention, or uint8 [N, H, W, C] with mean and std.
     Without images, recorded ranges are kept; if any is missing, generated images are used, with a notice on
-    stderr. Raises ValueError (one line) for images that do not suit the model.
+    stderr. Raises ValueError (one line) for images that do not suit the model, and for an op on activations
+    that has no integer form.
     """
     pixels = normalisation_of(module, mean, std)
     function = main_function(module)
     batch, channels, height, width = image_sizes(function)
+    check_integer_forms(function)
     if images is None and _is_calibrated(function):
         return
     if images is None:

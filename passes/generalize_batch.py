@@ -21,6 +21,8 @@ from passes.batching.axes import RULES, CannotGeneralize, list_axis
 from passes.raising.build import sizes_of, tensor_type
 from passes.raising.schedule import schedule
 from passes.raising.shapes import NormaliseView, broadcast
+from passes.ranges import describe
+from passes.wording import NO_INTEGER_FORM
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class _Batch:
             return
         rule = RULES.get(type(op))
         if rule is None:
-            raise _refusal(op, "the op is not supported here: replace it in the model")
+            raise PassFailedException(f"{describe(op)}: {NO_INTEGER_FORM}")
         try:
             axis = rule(op, operands)
         except CannotGeneralize as error:

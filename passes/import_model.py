@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with a stage and how many stages are done and to do."""
+Remark: TypeAlias = Callable[[str], None]
+"""Called with a line for the user."""
+SUFFIX = ".mlir"
+NO_NORMALISATION = (
+    "no mean and std found: the model will take float32 only; --mean and --std make it take uint8 pixels"
+)
 
 # Their modules import torch, so they are loaded once it is known to be there.
 LOADERS = {
@@ -37,17 +43,18 @@ def import_model(
     input_shape: Sequence[int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
+    remark: Remark | None = None,
 ) -> Path:
     """Write the model that ``source`` names as torch-level IR to ``output``, its weights beside it.
 
     ``source`` is ``py:package.module:factory``, ``hf:PATH_OR_NAME`` or ``timm:NAME``. ``input_shape`` is
     [C, H, W] where the source does not say or another size is wanted; ``mean`` and ``std`` (per channel, of
-    pixels in [0, 1]) override what the source knows. The weights go to ``output`` with the suffix
-    ``.safetensors``, which is returned.
+    pixels in [0, 1]) override what the source knows; ``remark`` hears where neither tells. The weights go to
+    ``output`` with the suffix ``.safetensors``, which is returned.
 
     Raises ValueError for a source that cannot be read or exported, or that has an op that is not supported,
-    ImportError where a package for it is missing, and OSError where ``output`` cannot be written; nothing is
-    written then.
+    or for an ``output`` that does not end in ``.mlir``, ImportError where a package for it is missing, and
+    OSError where ``output`` cannot be written; nothing is written then.
     """
     kind, separator, name = source.partition(":")
     if not separator or kind not in LOADERS or not name:
@@ -55,6 +62,8 @@ def import_model(
             f"{source}: a model source is py:package.module:factory, hf:PATH_OR_NAME or timm:NAME"
         )
     check_module_path(output)
+    if output.suffix != SUFFIX:
+        raise ValueError(f"{output}: a module's name ends in {SUFFIX}")
     require("torch")
     require("torch_mlir")
     tell = progress or _tell_nobody
@@ -62,7 +71,10 @@ def import_model(
     loaded: Source = import_python_module(LOADERS[kind]).load(name, input_shape)
     tell("export to torch-mlir", 1, 3)
     ctx = StoreContext()
-    module = _export(loaded.with_normalisation(mean, std), source, ctx)
+    loaded = loaded.with_normalisation(mean, std)
+    module = _export(loaded, source, ctx)
+    if remark is not None and (loaded.mean is None or loaded.std is None):
+        remark(NO_NORMALISATION)
     tell(f"write {output}", 2, 3)
     save_module(module, ctx.store, output)
     tell(f"wrote {output}", 3, 3)

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ivit.commands.base import Command, add_normalisation, sizes
-from ivit.console import progress, stdout
+from ivit.console import notice, progress, stdout
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +31,7 @@ def run(options: argparse.Namespace) -> None:
             options.input_shape,
             options.mean,
             options.std,
+            notice,
         )
     stdout.print(f"wrote {options.output} and {weights}", markup=False, soft_wrap=True)
 

@@ -60,7 +60,10 @@ def checked_images(
     channels, height, width = shape
     if images.dtype == np.uint8:
         if normalisation is None:
-            raise ValueError("calibration images are uint8 pixels: give mean and std, or float32 NCHW images")
+            raise ValueError(
+                "calibration images are uint8 pixels: give mean and std (--mean and --std, mean= and std=),"
+                " or float32 NCHW images"
+            )
         _require_shape(images, (height, width, channels), "uint8 [N, H, W, C]")
         return normalise(images, normalisation)
     if not np.issubdtype(images.dtype, np.floating):

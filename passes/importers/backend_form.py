@@ -7,11 +7,13 @@ files; this does neither.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ivit_dialect.torch import Torch
 from passes.importers.extras import require
+from passes.importers.refused import operations, refusal
 
 # What torch_mlir.fx runs for output_type="torch".
 PIPELINE = (
@@ -26,9 +28,13 @@ _MIRROR = frozenset(op.name for op in Torch.operations)
 def to_backend_form(module: Any, legal_ops: Sequence[str], model: str) -> None:
     """Bring torch-mlir's raw ``module`` to its backend form in place, leaving ``legal_ops`` whole.
 
-    ValueError, one line with ``model``, the op and the line of Python that it comes from, where torch-mlir or
-    the mirror of its dialect does not support an op.
+    ValueError, one line with ``model``, the op and the line of Python that it comes from, where an op has no
+    integer form, or torch-mlir or the mirror of its dialect does not support it.
     """
+    for op in operations(module.operation):
+        why = refusal(op)
+        if why is not None:
+            raise ValueError(f"{model}: {op.name}{_place(str(op.location))}{why}")
     complaints = _run(module, PIPELINE.format(legal=",".join(legal_ops)))
     if complaints:
         location, message = complaints[0]
@@ -36,7 +42,7 @@ def to_backend_form(module: Any, legal_ops: Sequence[str], model: str) -> None:
         if name is not None:
             raise ValueError(_unsupported(model, name[1], location))
         raise ValueError(f"torch-mlir cannot import {model}{_place(location)}: {message}")
-    for op in _operations(module.operation):
+    for op in operations(module.operation):
         if op.name.startswith("torch.") and op.name not in _MIRROR:
             raise ValueError(_unsupported(model, op.name, str(op.location)))
 
@@ -64,18 +70,13 @@ def _run(module: Any, pipeline: str) -> list[tuple[str, str]]:
     return []
 
 
-def _operations(op: Any) -> Iterator[Any]:
-    yield op
-    for region in op.regions:
-        for block in region:
-            for inner in block.operations:
-                yield from _operations(inner.operation)
-
-
 def _unsupported(model: str, name: str, location: str) -> str:
     return f"{model}: {name}{_place(location)} is not supported: replace the operation in the model"
 
 
 def _place(location: str) -> str:
-    found = _FILE_AND_LINE.search(location)
-    return "" if found is None else f" at {found[1]}:{found[2]}"
+    """The innermost line of Python that is not PyTorch's own."""
+    places = _FILE_AND_LINE.findall(location)
+    home = Path(str(require("torch").__file__)).parent
+    others = [place for place in places if not Path(place[0]).is_relative_to(home)]
+    return " at {}:{}".format(*(others or places)[0]) if places else ""

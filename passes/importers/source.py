@@ -60,7 +60,7 @@ def example_input(module: nn.Module, input_shape: Sequence[int] | None, origin: 
     if shape is None:
         raise ValueError(
             f"{origin}: the input shape is not known: {type(module).__name__} has no attributes image_size "
-            "and in_channels; return (module, example_input) from the factory, or give the shape as C,H,W"
+            "and in_channels; give --input-shape C,H,W, or return (module, example_input) from the factory"
         )
     if len(shape) not in (3, 4) or any(size < 1 for size in shape):
         raise ValueError(f"{origin}: the input shape must be C,H,W with positive sizes, got {list(shape)}")

@@ -26,6 +26,7 @@ from passes.quantization.layout import Rows, View, canonical, read_rows
 from passes.quantization.movement import MOVEMENT
 from passes.ranges import describe, read_range
 from passes.torch_entry import image_sizes
+from passes.wording import NO_INTEGER_FORM
 
 TRACED_BATCH = 2
 """Images in a traced batch of unknown size: two, so that a layout that mixes images is seen."""
@@ -73,10 +74,7 @@ class Tracer:
             return self._move(op, operands, views[0].node)
         handler = self.handlers.get(type(op))
         if handler is None:
-            raise ValueError(
-                "this op on activations has no integer form here; express it by linear, layer_norm, gelu,"
-                " scaled_dot_product_attention, add, a product with a constant, mean or shape ops"
-            )
+            raise ValueError(NO_INTEGER_FORM)
         return (handler(self, op, operands),)
 
     def _move(self, op: Operation, operands: tuple[Value, ...], node: Node) -> tuple[Value, ...]:

@@ -45,6 +45,7 @@ from passes.quantization.layout import View, canonical, heads_index, read_heads
 from passes.quantization.trace import Handler, Tracer, Value
 from passes.quantization.trace_sums import add, concatenate, scale
 from passes.ranges import KEY_RANGE, QUERY_RANGE, SCORE_RANGE, VALUE_RANGE, describe, read_range
+from passes.wording import ATTENTION_DROPOUT, CAUSAL
 
 
 def _vector(value: Value, size: int, default: float) -> NDArray[np.float64]:
@@ -193,8 +194,10 @@ def _heads(tracer: Tracer, x: Value, what: str) -> tuple[LinearNode, int]:
 
 def _attention(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
     query, key, value, mask, dropout, is_causal, factor = operands[:7]
-    if is_causal or dropout:
-        raise ValueError("causal attention and dropout are not supported; export the model in eval mode")
+    if is_causal:
+        raise ValueError(CAUSAL)
+    if dropout:
+        raise ValueError(ATTENTION_DROPOUT)
     if mask is not None and not _is_all_visible(mask):
         raise ValueError("an attention mask that hides something is not supported")
     (q, heads), (k, _), (v, _) = (

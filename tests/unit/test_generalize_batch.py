@@ -95,8 +95,9 @@ REFUSALS = {
   %r = torch.aten.cumsum %x, %int1, %int1 : !torch.vtensor<[1,4,8],f32>, !torch.int, !torch.int -> \
 !torch.vtensor<[1,4,8],f32>""",
         "!torch.vtensor<[1,4,8],f32>",
-        "model.mlir:3: torch.aten.cumsum: the batch cannot be generalised: "
-        "the op is not supported here: replace it in the model",
+        "torch.aten.cumsum at model.mlir:3: this op on activations has no integer form here; "
+        "express it by linear, layer_norm, gelu, scaled_dot_product_attention, add, "
+        "a product with a constant, mean or shape ops",
     ),
     "batch not first in the result": (
         """%int1 = torch.constant.int 1

@@ -55,6 +55,31 @@ class Pair(Fourier):
 class Shapeless(nn.Module):
     def forward(self, x):
         return x
+
+class Layer(nn.Module):
+    image_size, in_channels = 8, 4
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+    def forward(self, x):
+        return self.layer(x)
+
+def causal(x):
+    return nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
+
+LAYERS = {
+    "batch_norm": nn.BatchNorm2d(4),
+    "instance_norm": nn.InstanceNorm2d(4),
+    "relu": nn.ReLU(),
+    "relu_": nn.ReLU(inplace=True),
+    "hardtanh": nn.ReLU6(),
+    "silu": nn.SiLU(),
+    "adaptive_avg_pool2d": nn.AdaptiveAvgPool2d(2),
+    "cumsum": lambda x: x.cumsum(1),
+    "scaled_dot_product_attention": causal,
+}
+for name, layer in LAYERS.items():
+    globals()[name] = lambda layer=layer: Layer(layer)
 """
 
 
@@ -98,7 +123,7 @@ def test_a_factory(home: Path) -> None:
             "py:factories:Pair",
             "Pair returns 2 values: wrap it in a module that returns the one tensor wanted",
         ),
-        ("py:factories:Shapeless", "the input shape is not known: Shapeless has no attributes image_size"),
+        ("py:factories:Shapeless", "the input shape is not known: Shapeless has .*give --input-shape C,"),
         ("hf:./nowhere", r"hf:\./nowhere: no such directory"),
     ],
 )
@@ -109,6 +134,38 @@ def test_refusals(home: Path, capfd: pytest.CaptureFixture[str], source: str, me
     assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
     assert [path for path in sorted(home.rglob("*.*")) if path.suffix != ".pyc"] == before
+
+
+@pytest.mark.parametrize(
+    ("layer", "advice"),
+    [
+        ("batch_norm", "fold it into the layer before it with torch.nn.utils.fusion.fuse_conv_bn_eval, "),
+        ("instance_norm", "use torch.nn.LayerNorm, and train again"),
+        ("relu", "use torch.nn.GELU, and train again"),
+        ("relu_", "use torch.nn.GELU, and train again"),
+        ("hardtanh", "this is torch.nn.ReLU6 or Hardtanh; use torch.nn.GELU, and train again"),
+        ("silu", "use torch.nn.GELU, and train again"),
+        ("adaptive_avg_pool2d", "take the mean over the tokens"),
+        ("cumsum", "replace it in the model"),
+        ("scaled_dot_product_attention", "only attention that sees every token is taken"),
+    ],
+)
+def test_layers_without_an_integer_form_keep_their_names(home: Path, layer: str, advice: str) -> None:
+    with pytest.raises(ValueError, match="has no integer form") as caught:
+        import_model(f"py:factories:{layer}", home / "model.mlir")
+    message = str(caught.value)
+    assert message.startswith(f"Layer: torch.aten.{layer} at {home / 'factories.py'}:"), message
+    assert advice in message
+
+
+def test_pixels_without_mean_and_std_are_remarked_on(home: Path) -> None:
+    remarks: list[str] = []
+    path = home / "model.mlir"
+    import_model("py:factories:plain", path, remark=remarks.append)
+    import_model("py:factories:plain", path, mean=[0.5] * 3, std=[0.5] * 3, remark=remarks.append)
+    assert remarks == [
+        "no mean and std found: the model will take float32 only; --mean and --std make it take uint8 pixels"
+    ]
 
 
 def test_normalisation_is_checked(home: Path) -> None:
