@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xdsl.dialects import get_all_dialects
 from xdsl.dialects.builtin import ModuleOp
 
-from ivit_dialect.load import load_module, module_text, parse_module
+from ivit_dialect.load import BELOW_TORCH, below_torch, load_module, module_text, parse_module
 from ivit_dialect.store import StoreContext, WeightStore, store_path
 from lowering.registry import get_dialects
 from runtime.artifact import Artifact
@@ -38,6 +38,9 @@ class Source:
         if "ivit" in dialects:
             return "ivit"
         found = ", ".join(sorted(dialects - {"builtin", "func"})) or "no ops"
+        below = next((dialect for dialect in BELOW_TORCH if dialect in dialects), None)
+        if below is not None:
+            raise ValueError(f"{self.name}: {below_torch(below)}")
         advice = "; ivit-opt goes on from other levels" if dialects & get_dialects().keys() else ""
         raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}{advice}")
 

@@ -6,6 +6,7 @@ bytes. torch-mlir's own text carries the bytes itself, in a resource section: th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -37,6 +38,9 @@ from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore, store
 from ivit_dialect.torch import Torch
 
 WEIGHTS_SUFFIX = ".safetensors"
+BELOW_TORCH = ("linalg", "tosa", "stablehlo")
+"""What torch-mlir lowers its torch dialect to."""
+_LOWER_OP = re.compile(rf'^[ \t]*(?:%[^=\n]*=[ \t]*)?"?(({"|".join(BELOW_TORCH)})\.\w+)', re.MULTILINE)
 
 
 def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True) -> ModuleOp:
@@ -144,13 +148,32 @@ def _parse_text(source: str, name: str, ctx: StoreContext) -> ModuleOp:
         parser = ModuleParser(ctx, source, name)
         return parser.parse_module()
     except ParseError as error:
-        location, message = error.span.get_location(), error.msg
-        raise ValueError(f"{location}: {_one_line(message)}") from error
+        raise ValueError(
+            _lower_level(source, name) or f"{error.span.get_location()}: {_one_line(error.msg)}"
+        ) from error
     except RecursionError as error:
         raise ValueError(f"{_position(parser, name)}: nested too deeply") from error
     except Exception as error:
         # xDSL's parser lets many kinds of exception through on malformed text
-        raise ValueError(f"{_position(parser, name)}: {_one_line(str(error) or repr(error))}") from error
+        message = f"{_position(parser, name)}: {_one_line(str(error) or repr(error))}"
+        raise ValueError(_lower_level(source, name) or message) from error
+
+
+def _lower_level(source: str, name: str) -> str | None:
+    """The refusal of text in which torch-mlir's output is past its torch dialect, None for all other text."""
+    found = _LOWER_OP.search(source)
+    if found is None:
+        return None
+    line = source.count("\n", 0, found.start(1)) + 1
+    return f"{name}:{line}: {found[1]}: {below_torch(found[2])}"
+
+
+def below_torch(dialect: str) -> str:
+    """What to do with a model that torch-mlir has lowered to ``dialect``."""
+    return (
+        f"this is {dialect} level, and torch level is needed: export with"
+        " torch_mlir.fx.export_and_import(model, x, output_type=OutputType.TORCH)"
+    )
 
 
 def _position(parser: ModuleParser | None, name: str) -> str:

@@ -130,6 +130,16 @@ def test_external_resources_are_passed_over() -> None:
         ("torch.constant.int 1", "torch.constant.int", "model.mlir:4"),
         ("torch.aten.add.Tensor", "torch.aten.foo", "torch.aten.foo is not supported"),
         ("torch.aten.add.Tensor", "mhlo.add", "mhlo.add is not registered"),
+        (
+            "torch.aten.add.Tensor",
+            "linalg.batch_matmul",
+            "model.mlir:5: linalg.batch_matmul: this is linalg level",
+        ),
+        (
+            "torch.aten.add.Tensor",
+            "linalg.batch_matmul",
+            "export_and_import(model, x, output_type=OutputType.TORCH)",
+        ),
         ("%int1 =", "%int1, %x =", "Operation has 1 results"),
         ("%arg0, %0", "%arg0, %9", "%9"),
         ("tensor<2xf32>", "tensor<?xf32>", "must not have the type"),
