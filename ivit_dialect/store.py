@@ -18,6 +18,7 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.files import whole_file
 
@@ -93,9 +94,9 @@ class StoreContext(Context):
 
 
 def store_of(ctx: Context) -> WeightStore:
-    """The store behind ``ctx``; ValueError where a plain xDSL driver has none."""
+    """The store behind ``ctx``; PassFailedException where a plain xDSL driver has none."""
     if not isinstance(ctx, StoreContext):
-        raise ValueError("this pass reads weights and needs a StoreContext: run it through ivit-opt")
+        raise PassFailedException("this pass reads weights, which this driver does not: run it in ivit-opt")
     return ctx.store
 
 
