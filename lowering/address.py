@@ -1,4 +1,4 @@
-"""Addresses of memref elements: one `llvm.getelementptr` from a bare pointer.
+"""Addresses of memref elements: one ``llvm.getelementptr`` from a bare pointer.
 
 Where each stride is a multiple of the next, which row-major views and their slices satisfy, the index of each
 dimension goes into the instruction as it is, over an array type that has those strides. Otherwise the sum of
@@ -23,7 +23,7 @@ _NSW = llvm.OverflowAttr([llvm.OverflowFlag.NO_SIGNED_WRAP])
 
 
 def constant_value(value: SSAValue) -> int | None:
-    """The integer that `value` is known to be, or None."""
+    """The integer that ``value`` is known to be, or None."""
     owner = value.owner
     if isinstance(owner, arith.ConstantOp | llvm.ConstantOp):
         attr = owner.value
@@ -44,9 +44,9 @@ def memref_strides(attr: Attribute, c: Converter) -> tuple[int, ...]:
 
 
 def element_pointer(memref: SSAValue, indices: Sequence[SSAValue | int], c: Converter) -> SSAValue:
-    """The address of `memref[indices]`, indices known or not.
+    """The address of ``memref[indices]``, indices known or not.
 
-    Views never leave their buffer, so the address is `inbounds` and no product or sum on the way wraps.
+    Views never leave their buffer, so the address is ``inbounds`` and no product or sum on the way wraps.
     """
     memref_type = memref.type
     steps = memref_strides(memref_type, c)
@@ -62,7 +62,7 @@ def element_pointer(memref: SSAValue, indices: Sequence[SSAValue | int], c: Conv
 def offset_pointer(
     base: SSAValue, pointee: Attribute, indices: Sequence[SSAValue | int], c: Converter
 ) -> SSAValue:
-    """`base` moved by `indices` over the type `pointee`, as `llvm.getelementptr` counts."""
+    """``base`` moved by ``indices`` over the type ``pointee``, as ``llvm.getelementptr`` counts."""
     indices = [_known(index) for index in indices]
     if all(isinstance(index, int) and index == 0 for index in indices):
         return base

@@ -1,9 +1,9 @@
-"""The `arith_ext` dialect: arith's casts, comparison and selection on vectors.
+"""The ``arith_ext`` dialect: arith's casts, comparison and selection on vectors.
 
-xDSL's `arith.extsi`, `extui`, `trunci`, `cmpi` and `select` verify on scalars only, whereas MLIR's take
-vectors too. These ops are MLIR's, lane by lane, under a name of our own: `arith_ext.extsi` on
-`vector<16xi8>` is `arith.extsi` on each lane. The functions at the end choose the right op for a scalar or
-a vector, so that one body serves both.
+xDSL's ``arith.extsi``, ``extui``, ``trunci``, ``cmpi`` and ``select`` verify on scalars only, whereas MLIR's
+take vectors too. These ops are MLIR's, lane by lane, under a name of our own: ``arith_ext.extsi`` on
+``vector<16xi8>`` is ``arith.extsi`` on each lane. The functions at the end choose the right op for a scalar
+or a vector, so that one body serves both.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class TruncIOp(VectorCastOp):
 
 @irdl_op_definition
 class CmpiOp(IRDLOperation):
-    """Compares lane by lane; predicates and their numbers are those of `arith.cmpi`."""
+    """Compares lane by lane; predicates and their numbers are those of ``arith.cmpi``."""
 
     T: ClassVar = VarConstraint("T", IntegerVector)
 
@@ -163,7 +163,7 @@ class CmpiOp(IRDLOperation):
 
 @irdl_op_definition
 class SelectOp(IRDLOperation):
-    """Each lane from `lhs` where the lane of `cond` is 1, from `rhs` where it is 0."""
+    """Each lane from ``lhs`` where the lane of ``cond`` is 1, from ``rhs`` where it is 0."""
 
     T: ClassVar = VarConstraint("T", IntegerVector)
 
@@ -194,28 +194,28 @@ ArithExt = Dialect("arith_ext", list(OPERATIONS), [])
 
 
 def extsi(value: SSAValue | Operation, result_type: Attribute) -> arith.ExtSIOp | ExtSIOp:
-    """Sign extension to `result_type`, scalar or vector."""
+    """Sign extension to ``result_type``, scalar or vector."""
     if isa(result_type, IntegerType):
         return arith.ExtSIOp(value, result_type)
     return ExtSIOp(value, result_type)
 
 
 def extui(value: SSAValue | Operation, result_type: Attribute) -> arith.ExtUIOp | ExtUIOp:
-    """Zero extension to `result_type`, scalar or vector."""
+    """Zero extension to ``result_type``, scalar or vector."""
     if isa(result_type, IntegerType):
         return arith.ExtUIOp(value, result_type)
     return ExtUIOp(value, result_type)
 
 
 def trunci(value: SSAValue | Operation, result_type: Attribute) -> arith.TruncIOp | TruncIOp:
-    """The low bits as `result_type`, scalar or vector."""
+    """The low bits as ``result_type``, scalar or vector."""
     if isa(result_type, IntegerType):
         return arith.TruncIOp(value, result_type)
     return TruncIOp(value, result_type)
 
 
 def cmpi(lhs: SSAValue | Operation, rhs: SSAValue | Operation, predicate: str) -> arith.CmpiOp | CmpiOp:
-    """Comparison by `predicate` (`eq`, `slt`, `ult`, …), scalar or vector."""
+    """Comparison by ``predicate`` (``eq``, ``slt``, ``ult``, …), scalar or vector."""
     if isa(SSAValue.get(lhs).type, VectorType):
         return CmpiOp(lhs, rhs, predicate)
     return arith.CmpiOp(lhs, rhs, predicate)
@@ -224,7 +224,7 @@ def cmpi(lhs: SSAValue | Operation, rhs: SSAValue | Operation, predicate: str) -
 def select(
     cond: SSAValue | Operation, lhs: SSAValue | Operation, rhs: SSAValue | Operation
 ) -> arith.SelectOp | SelectOp:
-    """`cond ? lhs : rhs`; a scalar condition chooses whole values, a vector condition chooses lanes."""
+    """``cond ? lhs : rhs``; a scalar condition chooses whole values, a vector condition chooses lanes."""
     if isa(SSAValue.get(cond).type, VectorType):
         return SelectOp(cond, lhs, rhs)
     return arith.SelectOp(cond, lhs, rhs)

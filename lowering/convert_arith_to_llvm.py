@@ -1,6 +1,6 @@
-"""Pass `convert-arith-to-llvm`: integer arithmetic, on scalars and on vectors, to the `llvm` dialect.
+"""``convert-arith-to-llvm``: integer arithmetic, on scalars and on vectors, to the ``llvm`` dialect.
 
-Takes `arith` and `arith_ext`. Overflow flags are kept. Floating point is refused.
+Takes ``arith`` and ``arith_ext``. Overflow flags are kept. Floating point is refused.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _vector_select(op: arith_ext.SelectOp, c: Converter) -> Sequence[SSAValue]:
 
 
 def _like(value: int, attr: Attribute, c: Converter) -> SSAValue:
-    """`value` as a constant of the scalar or vector type `attr`."""
+    """``value`` as a constant of the scalar or vector type ``attr``."""
     if isa(attr, VectorType[IntegerType]):
         if attr.element_type.width.data > 64:  # xDSL's dense attributes end at 64 bits
             return c.splat(c.constant(value, attr.element_type), attr)
@@ -190,7 +190,7 @@ def _flag_as(flag: SSAValue, attr: Attribute, c: Converter) -> SSAValue:
 
 
 def _rounded_division(op: arith.FloorDivSIOp | arith.CeilDivSIOp, c: Converter) -> Sequence[SSAValue]:
-    """`sdiv` rounds towards zero: where the remainder is not 0, one quotient is off by one.
+    """``sdiv`` rounds towards zero: where the remainder is not 0, one quotient is off by one.
 
     With signs that differ the exact quotient is negative and floor is one below; with equal signs it is
     positive and ceil is one above.
@@ -244,7 +244,7 @@ _CONVERSIONS: dict[type[Operation], Conversion] = {
 
 @dataclass(frozen=True)
 class ConvertArithToLLVMPass(ModulePass):
-    """Converts `arith` and `arith_ext`; raises PassFailedException on floating point."""
+    """Converts ``arith`` and ``arith_ext``; raises PassFailedException on floating point."""
 
     name = "convert-arith-to-llvm"
 

@@ -1,4 +1,4 @@
-"""Pass `convert-cf-to-llvm`: branches to the `llvm` dialect, and block arguments to LLVM types."""
+"""``convert-cf-to-llvm``: branches to the ``llvm`` dialect, and block arguments to LLVM types."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _CONVERSIONS: dict[type[Operation], Conversion] = {
 
 @dataclass(frozen=True)
 class ConvertCfToLLVMPass(ModulePass):
-    """Converts `cf` to the `llvm` dialect; raises PassFailedException on `cf.assert`."""
+    """Converts ``cf`` to the ``llvm`` dialect; raises PassFailedException on ``cf.assert``."""
 
     name = "convert-cf-to-llvm"
 

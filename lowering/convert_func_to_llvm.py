@@ -1,7 +1,7 @@
-"""Pass `convert-func-to-llvm`: functions, calls and returns to the `llvm` dialect.
+"""``convert-func-to-llvm``: functions, calls and returns to the ``llvm`` dialect.
 
 A private function becomes internal, a private declaration or a public function external. Argument
-attributes in LLVM's names (`llvm.noalias`, `llvm.align`, …) and prefixed function attributes are kept.
+attributes in LLVM's names (``llvm.noalias``, ``llvm.align``, …) and prefixed function attributes are kept.
 Several results become one struct.
 """
 
@@ -87,7 +87,7 @@ _CONVERSIONS: dict[type[Operation], Conversion] = {
 
 @dataclass(frozen=True)
 class ConvertFuncToLLVMPass(ModulePass):
-    """Converts `func` to the `llvm` dialect."""
+    """Converts ``func`` to the ``llvm`` dialect."""
 
     name = "convert-func-to-llvm"
 

@@ -1,7 +1,7 @@
-"""Pass `convert-memref-to-llvm`: memory as bare pointers.
+"""``convert-memref-to-llvm``: memory as bare pointers.
 
 A memref becomes the address of its first element; shapes and strides are spent on address arithmetic. A
-`memref.alloca` of static shape goes to the entry block of its function: one in a loop would otherwise grow
+``memref.alloca`` of static shape goes to the entry block of its function: one in a loop would otherwise grow
 the stack.
 """
 
@@ -37,7 +37,7 @@ from lowering.dialect_conversion import Conversion, Converter, convert_ops, fail
 from lowering.llvm_types import byte_width
 
 SCRATCH_ALIGNMENT = 64
-"""Alignment of a `memref.alloca` that names none: a cache line, and the widest vector."""
+"""Alignment of a ``memref.alloca`` that names none: a cache line, and the widest vector."""
 
 
 def _memref_type(value: SSAValue, c: Converter) -> MemRefType:
@@ -189,7 +189,7 @@ _ATOMIC_KINDS: dict[int, str] = {
     12: "or",
     13: "and",
 }
-"""MLIR's numbers of `arith::AtomicRMWKind`; those that are missing are floating point or a product."""
+"""MLIR's numbers of ``arith::AtomicRMWKind``; those that are missing are floating point or a product."""
 
 
 def _atomic_rmw(op: memref.AtomicRMWOp, c: Converter) -> Sequence[SSAValue]:
@@ -259,7 +259,7 @@ _CONVERSIONS: dict[type[Operation], Conversion] = {
 
 @dataclass(frozen=True)
 class ConvertMemrefToLLVMPass(ModulePass):
-    """Converts `memref` to the `llvm` dialect; raises PassFailedException where the subset ends."""
+    """Converts ``memref`` to the ``llvm`` dialect; raises PassFailedException where the subset ends."""
 
     name = "convert-memref-to-llvm"
 

@@ -1,7 +1,7 @@
-"""Pass `convert-vector-to-llvm`: vectors of rank 1 to the `llvm` dialect.
+"""``convert-vector-to-llvm``: vectors of rank 1 to the ``llvm`` dialect.
 
-A `vector.load` or `vector.store` is aligned as an element of its memref is, unless an `alignment` attribute
-on the op promises more.
+A ``vector.load`` or ``vector.store`` is aligned as an element of its memref is, unless an ``alignment``
+attribute on the op promises more.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ _CONVERSIONS: dict[type[Operation], Conversion] = {
 
 @dataclass(frozen=True)
 class ConvertVectorToLLVMPass(ModulePass):
-    """Converts `vector` to the `llvm` dialect; raises PassFailedException where the subset ends."""
+    """Converts ``vector`` to the ``llvm`` dialect; raises PassFailedException where the subset ends."""
 
     name = "convert-vector-to-llvm"
 

@@ -1,8 +1,8 @@
-"""Dialect conversion in one walk: each op of a dialect is replaced by ops of the `llvm` dialect.
+"""Dialect conversion in one walk: each op of a dialect is replaced by ops of the ``llvm`` dialect.
 
 The scheme is MLIR's: a value whose type changes is bridged to its remaining users by a
-`builtin.unrealized_conversion_cast`, so that each pass alone leaves valid IR. A cast that would undo
-another is never made, hence few are left for `reconcile-unrealized-casts`. One walk over a snapshot of the
+``builtin.unrealized_conversion_cast``, so that each pass alone leaves valid IR. A cast that would undo
+another is never made, hence few are left for ``reconcile-unrealized-casts``. One walk over a snapshot of the
 ops, no fixed point: linear in the size of the module.
 """
 
@@ -41,7 +41,7 @@ def fail(op: Operation, message: str) -> NoReturn:
 
 
 def _inverse_cast_input(value: SSAValue, target: Attribute) -> SSAValue | None:
-    """The value of type `target` that `value` was cast from, if it was."""
+    """The value of type ``target`` that ``value`` was cast from, if it was."""
     owner = value.owner
     if isinstance(owner, UnrealizedConversionCastOp) and len(owner.inputs) == 1 and len(owner.outputs) == 1:
         source = owner.inputs[0]
@@ -59,7 +59,7 @@ class Converter:
         self._op: Operation | None = None
 
     def begin(self, op: Operation) -> None:
-        """New ops go before `op` from here on."""
+        """New ops go before ``op`` from here on."""
         self._op = op
 
     def note_cast(self, cast: UnrealizedConversionCastOp) -> None:
@@ -72,19 +72,19 @@ class Converter:
         return self._op
 
     def insert(self, op: OpT) -> OpT:
-        """Inserts `op` before the op under conversion."""
+        """Inserts ``op`` before the op under conversion."""
         Rewriter.insert_op(op, InsertPoint.before(self.op))
         return op
 
     def type(self, attr: Attribute) -> Attribute:
-        """`attr` as an LLVM type, or a failure of the pass at the op under conversion."""
+        """``attr`` as an LLVM type, or a failure of the pass at the op under conversion."""
         try:
             return llvm_type(attr)
         except UnsupportedType as e:
             fail(self.op, str(e))
 
     def operand(self, value: SSAValue) -> SSAValue:
-        """`value` as a value of LLVM type."""
+        """``value`` as a value of LLVM type."""
         target = self.type(value.type)
         if target == value.type:
             return value
@@ -105,7 +105,7 @@ class Converter:
         return [self.operand(v) for v in values]
 
     def constant(self, value: int, attr: IntegerType = INDEX) -> SSAValue:
-        """An integer constant of scalar LLVM type `attr`."""
+        """An integer constant of scalar LLVM type ``attr``."""
         return self.insert(llvm.ConstantOp(IntegerAttr(value, attr), attr)).result
 
     def splat(self, value: SSAValue, vector_type: VectorType) -> SSAValue:
@@ -116,7 +116,7 @@ class Converter:
         return self.insert(llvm.ShuffleVectorOp(seed, undef, mask, vector_type)).res
 
     def replace_value(self, old: SSAValue, new: SSAValue, after: InsertPoint) -> None:
-        """All uses of `old` become uses of `new`, through a cast placed at `after` where types differ."""
+        """All uses of ``old`` become uses of ``new``, through a cast at ``after`` where types differ."""
         if new.name_hint is None:
             new.name_hint = old.name_hint
         if old.type == new.type:
@@ -136,7 +136,7 @@ class Converter:
         old.replace_all_uses_with(result)
 
     def replace(self, op: Operation, results: Sequence[SSAValue]) -> None:
-        """Removes `op`, whose results become `results`."""
+        """Removes ``op``, whose results become ``results``."""
         assert len(results) == len(op.results), op.name
         for old, new in zip(op.results, results, strict=True):
             self.replace_value(old, new, InsertPoint.before(op))
@@ -146,7 +146,7 @@ class Converter:
         block.erase_op(op)
 
     def convert_block_arguments(self, block: Block) -> None:
-        """Gives every argument of `block` its LLVM type."""
+        """Gives every argument of ``block`` its LLVM type."""
         for arg in block.args:
             target = self.type(arg.type)
             if target == arg.type:
@@ -207,9 +207,9 @@ def convert_ops(
     *,
     own_attributes: frozenset[type[Operation]] = frozenset(),
 ) -> None:
-    """Converts every op whose type is in `conversions`.
+    """Converts every op whose type is in ``conversions``.
 
-    `own_attributes` are the ops whose conversion deals with unprefixed attributes itself.
+    ``own_attributes`` are the ops whose conversion deals with unprefixed attributes itself.
     Raises PassFailedException, one line, for what cannot be converted.
     """
     converter = Converter()
@@ -224,7 +224,7 @@ def convert_ops(
 
 
 def refuse_rest(module: ModuleOp, dialect: str, reason: Callable[[Operation], str]) -> None:
-    """Fails at the first op of `dialect` that is left."""
+    """Fails at the first op of ``dialect`` that is left."""
     for op in module.walk():
         if op.name.startswith(f"{dialect}."):
             fail(op, reason(op))

@@ -1,7 +1,7 @@
-"""Emission: a module in the `llvm` dialect becomes LLVM IR text.
+"""Emission: a module in the ``llvm`` dialect becomes LLVM IR text.
 
 Text rather than llvmlite's builder: LLVM's own parser declares and mangles intrinsics, every attribute can
-be written, and it is the faster way. Nothing is dropped in silence: an op, a type or an `llvm.` attribute
+be written, and it is the faster way. Nothing is dropped in silence: an op, a type or an ``llvm.`` attribute
 that is not known stops the emission with one line.
 """
 
@@ -211,9 +211,9 @@ def _global(op: llvm.GlobalOp) -> str:
 
 
 def emit_llvm(module: ModuleOp, *, triple: str, data_layout: str = "") -> str:
-    """LLVM IR text of a module that holds `llvm.func` and `llvm.mlir.global` only.
+    """LLVM IR text of a module that holds ``llvm.func`` and ``llvm.mlir.global`` only.
 
-    `triple` and `data_layout` are those of the target machine that will compile the text.
+    ``triple`` and ``data_layout`` are those of the target machine that will compile the text.
     Raises LLVMTranslationException, one line, for anything that it cannot write.
     """
     architecture = triple.split("-", maxsplit=1)[0]

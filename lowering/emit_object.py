@@ -59,7 +59,7 @@ class MachineSpec:
 class ObjectCode:
     """A module after code generation.
 
-    `llvm_ir` is the text before optimisation; the assembly is made when asked for.
+    ``llvm_ir`` is the text before optimisation; the assembly is made when asked for.
     """
 
     spec: MachineSpec
@@ -70,7 +70,7 @@ class ObjectCode:
 
     @cached_property
     def assembly(self) -> str:
-        """Assembly text of the same code as `object_code`."""
+        """Assembly text of the same code as ``object_code``."""
         machine = self.spec.machine(self.opt_level)
         return machine.emit_assembly(binding.parse_bitcode(self.bitcode))
 
@@ -105,16 +105,16 @@ def _optimized(text: str, machine: binding.TargetMachine, level: int) -> bytes:
 
 
 def compile_to_assembly(text: str, spec: MachineSpec, *, opt_level: int = 3) -> str:
-    """Assembly text for `spec`, for targets that have no object code of their own, such as PTX.
+    """Assembly text for ``spec``, for targets that have no object code of their own, such as PTX.
 
-    Raises as `compile_llvm_ir` does.
+    Raises as ``compile_llvm_ir`` does.
     """
     machine = spec.machine(opt_level)
     return machine.emit_assembly(binding.parse_bitcode(_optimized(text, machine, opt_level)))
 
 
 def compile_llvm_ir(text: str, spec: MachineSpec, *, opt_level: int = 3) -> ObjectCode:
-    """Compiles LLVM IR text for `spec`.
+    """Compiles LLVM IR text for ``spec``.
 
     Raises LLVMTranslationException, one line, for an unknown target and for IR that LLVM refuses.
     An intrinsic that the target lacks ends the process, which LLVM gives no way to prevent.
@@ -125,6 +125,6 @@ def compile_llvm_ir(text: str, spec: MachineSpec, *, opt_level: int = 3) -> Obje
 
 
 def compile_module(module: ModuleOp, spec: MachineSpec, *, opt_level: int = 3) -> ObjectCode:
-    """Compiles a module in the `llvm` dialect for `spec`. Raises LLVMTranslationException, one line."""
+    """Compiles a module in the ``llvm`` dialect for ``spec``. Raises LLVMTranslationException, one line."""
     text = emit_llvm(module, triple=spec.triple, data_layout=spec.data_layout())
     return compile_llvm_ir(text, spec, opt_level=opt_level)

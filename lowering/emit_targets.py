@@ -1,7 +1,7 @@
-"""Output targets of the drivers: `ivit-opt -t llvm-ir` and `-t assembly` write a module of the `llvm` level.
+"""Output targets: ``ivit-opt -t llvm-ir`` and ``-t assembly`` write a module of the ``llvm`` level.
 
-xDSL's own target `llvm` drops linkage and function attributes and knows none of `llvm_ext`; these go through
-the project's own emission.
+xDSL's own target ``llvm`` drops linkage and function attributes and knows none of ``llvm_ext``; these go
+through the project's own emission.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def _spec(triple: str | None, cpu: str, features: str) -> MachineSpec:
 
 @dataclass(frozen=True)
 class LLVMIRTarget(Target):
-    """LLVM IR text before optimisation, verified by LLVM; `triple` is the host's where it is not given."""
+    """LLVM IR text before optimisation, verified by LLVM; ``triple`` is the host's where it is not given."""
 
     name = "llvm-ir"
 
@@ -42,7 +42,7 @@ class LLVMIRTarget(Target):
 
 @dataclass(frozen=True)
 class AssemblyTarget(Target):
-    """Optimised assembly (or PTX) for `triple`, `cpu` and `features`, or for the host."""
+    """Optimised assembly (or PTX) for ``triple``, ``cpu`` and ``features``, or for the host."""
 
     name = "assembly"
 

@@ -1,9 +1,9 @@
-"""The `llvm_ext` dialect: instructions of LLVM IR that xDSL's `llvm` dialect lacks.
+"""The ``llvm_ext`` dialect: instructions of LLVM IR that xDSL's ``llvm`` dialect lacks.
 
-Names and operands follow MLIR's LLVM dialect (`llvm.extractelement`, `llvm.atomicrmw`, `llvm.fence`, …),
-so that each op can be replaced by its namesake once xDSL has it. `cpu_relax` alone is ours: it tells the
-core that a loop spins. At the loops level, `builtin.unrealized_conversion_cast` gives the address of a memref
-to an op that takes a pointer.
+Names and operands follow MLIR's LLVM dialect (``llvm.extractelement``, ``llvm.atomicrmw``, ``llvm.fence``,
+…), so that each op can be replaced by its namesake once xDSL has it. ``cpu_relax`` alone is ours: it tells
+the core that a loop spins. At the loops level, ``builtin.unrealized_conversion_cast`` gives the address of a
+memref to an op that takes a pointer.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 ATOMIC_RMW_KINDS = ("xchg", "add", "sub", "and", "or", "xor", "max", "min", "umax", "umin")
-"""What `atomicrmw` may do; LLVM's names."""
+"""What ``atomicrmw`` may do; LLVM's names."""
 
 LOAD_ORDERINGS = ("monotonic", "acquire", "seq_cst")
 STORE_ORDERINGS = ("monotonic", "release", "seq_cst")
@@ -77,7 +77,7 @@ class ExtractElementOp(IRDLOperation):
 
 @irdl_op_definition
 class SelectOp(IRDLOperation):
-    """Lane-wise selection (xDSL's `llvm.select` takes a scalar condition only)."""
+    """Lane-wise selection (xDSL's ``llvm.select`` takes a scalar condition only)."""
 
     T: ClassVar = VarConstraint("T", VectorType.constr(AnyAttr()))
 
@@ -115,7 +115,7 @@ class AddrSpaceCastOp(IRDLOperation):
 
 @irdl_op_definition
 class AssumeAlignedOp(IRDLOperation):
-    """Promises LLVM that a pointer is a multiple of `alignment` bytes."""
+    """Promises LLVM that a pointer is a multiple of ``alignment`` bytes."""
 
     name = "llvm_ext.assume_aligned"
 
@@ -135,7 +135,7 @@ class AssumeAlignedOp(IRDLOperation):
 
 @irdl_op_definition
 class AtomicLoadOp(IRDLOperation):
-    """An atomic load of an integer; `syncscope` as in LLVM (absent: the whole system)."""
+    """An atomic load of an integer; ``syncscope`` as in LLVM (absent: the whole system)."""
 
     name = "llvm_ext.atomic_load"
 
@@ -167,7 +167,7 @@ class AtomicLoadOp(IRDLOperation):
 
 @irdl_op_definition
 class AtomicStoreOp(IRDLOperation):
-    """An atomic store of an integer; `syncscope` as in LLVM (absent: the whole system)."""
+    """An atomic store of an integer; ``syncscope`` as in LLVM (absent: the whole system)."""
 
     name = "llvm_ext.atomic_store"
 
@@ -201,7 +201,7 @@ class AtomicStoreOp(IRDLOperation):
 class AtomicRMWOp(IRDLOperation):
     """Reads, changes and writes an integer atomically; the result is the value before.
 
-    On NVPTX an ordering other than monotonic is silently weakened: put `llvm_ext.fence` around it there.
+    On NVPTX an ordering other than monotonic is silently weakened: put ``llvm_ext.fence`` around it there.
     """
 
     T: ClassVar = VarConstraint("T", SignlessIntegerConstraint)
@@ -245,7 +245,7 @@ class AtomicRMWOp(IRDLOperation):
 
 @irdl_op_definition
 class FenceOp(IRDLOperation):
-    """A memory fence; `syncscope` as in LLVM (absent: the whole system)."""
+    """A memory fence; ``syncscope`` as in LLVM (absent: the whole system)."""
 
     name = "llvm_ext.fence"
 
@@ -263,7 +263,7 @@ class FenceOp(IRDLOperation):
 
 @irdl_op_definition
 class CpuRelaxOp(IRDLOperation):
-    """Tells the core that it spins: `pause` on x86, `yield` on AArch64, nothing elsewhere."""
+    """Tells the core that it spins: ``pause`` on x86, ``yield`` on AArch64, nothing elsewhere."""
 
     name = "llvm_ext.cpu_relax"
 

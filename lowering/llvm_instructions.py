@@ -1,4 +1,4 @@
-"""Instructions of LLVM IR as text, one function per op of the `llvm` and `llvm_ext` dialects."""
+"""Instructions of LLVM IR as text, one function per op of the ``llvm`` and ``llvm_ext`` dialects."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ def _alloca(op: llvm.AllocaOp, f: FunctionText) -> None:
 
 
 def _result(op: Operation, f: FunctionText) -> tuple[str, str]:
-    """`%name = ` and the type, or nothing and `void`."""
+    """``%name = `` and the type, or nothing and ``void``."""
     if not op.results:
         return "", "void"
     result = op.results[0]

@@ -64,7 +64,7 @@ def _element_width(attr: Attribute) -> int:
 
 
 def elements_text(value: DenseIntOrFPElementsAttr[IntegerType], element: Attribute, count: int) -> str:
-    """The constant for a vector or an array of `count` integers of type `element`."""
+    """The constant for a vector or an array of ``count`` integers of type ``element``."""
     width = _element_width(element)
     numbers = list(value.get_values())
     if not any(numbers):
@@ -76,7 +76,7 @@ def elements_text(value: DenseIntOrFPElementsAttr[IntegerType], element: Attribu
 
 
 def constant_text(value: Attribute, attr: Attribute) -> str:
-    """A constant `value` of LLVM type `attr`."""
+    """A constant ``value`` of LLVM type ``attr``."""
     if isa(value, IntegerAttr):
         return integer_text(value.value.data, _element_width(attr))
     if isa(value, DenseIntOrFPElementsAttr[IntegerType]) and isa(attr, VectorType):
@@ -112,7 +112,7 @@ _PLAIN_NAME = re.compile(r"[A-Za-z$._][-A-Za-z0-9$._]*")
 
 
 def global_name(name: str) -> str:
-    """`@name`, quoted where it must be."""
+    """``@name``, quoted where it must be."""
     return f"@{name}" if _PLAIN_NAME.fullmatch(name) else f'@"{escaped(name.encode())}"'
 
 
@@ -143,7 +143,7 @@ _ARGUMENT_TYPES = {"llvm.byval": "byval", "llvm.byref": "byref", "llvm.sret": "s
 def argument_attributes(attributes: DictionaryAttr, what: str) -> str:
     """Attributes of an argument or a result, with a trailing space; other dialects' say nothing to LLVM.
 
-    Raises LLVMTranslationException for an `llvm.` attribute that it does not know.
+    Raises LLVMTranslationException for an ``llvm.`` attribute that it does not know.
     """
     parts: list[str] = []
     for name, value in attributes.data.items():
@@ -161,7 +161,7 @@ def argument_attributes(attributes: DictionaryAttr, what: str) -> str:
 
 
 def string_attribute(name: str, value: Attribute) -> str:
-    """`"name"="value"`, numbers joined by commas."""
+    """``"name"="value"``, numbers joined by commas."""
     if isinstance(value, UnitAttr):
         return f'"{name}"'
     if isinstance(value, StringAttr):
@@ -176,7 +176,7 @@ def string_attribute(name: str, value: Attribute) -> str:
 
 
 def passthrough_attributes(value: Attribute | None, what: str) -> Iterable[str]:
-    """MLIR's `passthrough`: a name is an enum attribute, a pair is a string attribute."""
+    """MLIR's ``passthrough``: a name is an enum attribute, a pair is a string attribute."""
     if value is None:
         return
     if not isa(value, ArrayAttr[Attribute]):

@@ -1,6 +1,6 @@
-"""Types of the `loops` level as types of the `llvm` dialect.
+"""Types of the ``loops`` level as types of the ``llvm`` dialect.
 
-`index` becomes `i64`, a `memref` becomes a bare pointer, and everything that LLVM has stays as it is.
+``index`` becomes ``i64``, a ``memref`` becomes a bare pointer, and everything that LLVM has stays as it is.
 
 A bare pointer is the address of element [0, …, 0] of the view: the offset of a strided layout is already in
 it. Shapes and strides live in the IR's types alone, so strides are static (the leading size may be dynamic).
@@ -32,16 +32,16 @@ from xdsl.utils.hints import isa
 NO_FLOATS = "floating point has no place below the ivit level; lower the model to integers first"
 
 INDEX = i64
-"""What `index` becomes: every target's pointers fit."""
+"""What ``index`` becomes: every target's pointers fit."""
 
 
 class UnsupportedType(Exception):
-    """A type that has no counterpart in the `llvm` dialect; the message is one clear line."""
+    """A type that has no counterpart in the ``llvm`` dialect; the message is one clear line."""
 
 
 @cache
 def llvm_type(attr: Attribute) -> Attribute:
-    """The `llvm` dialect's type for `attr`; `attr` itself where LLVM has it.
+    """The ``llvm`` dialect's type for ``attr``; ``attr`` itself where LLVM has it.
 
     Raises UnsupportedType for floats, signed or unsigned integers, vectors of rank other than 1,
     scalable vectors, memrefs whose strides are not static, and types of other dialects.

@@ -1,6 +1,6 @@
-"""Pass `lower-scf-to-cf`: structured control flow to branches.
+"""``lower-scf-to-cf``: structured control flow to branches.
 
-xDSL's `convert-scf-to-cf` with `scf.while` added; the loops must go together, since one of them lowered
+xDSL's ``convert-scf-to-cf`` with ``scf.while`` added; the loops must go together, since one of them lowered
 inside another leaves a body of several blocks, which is not valid IR.
 """
 
@@ -26,7 +26,7 @@ from lowering.dialect_conversion import refuse_rest
 
 
 class WhileLowering(RewritePattern):
-    """`before` decides and hands its values to `after` or, at the end, to what follows; `after` goes back."""
+    """``before`` decides and hands its values to ``after`` or, at the end, to what follows; then back."""
 
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: scf.WhileOp, rewriter: PatternRewriter) -> None:
@@ -54,7 +54,7 @@ class WhileLowering(RewritePattern):
 
 @dataclass(frozen=True)
 class LowerScfToCfPass(ModulePass):
-    """Lowers `scf.for`, `scf.if`, `scf.while` and `scf.index_switch` to `cf`."""
+    """Lowers ``scf.for``, ``scf.if``, ``scf.while`` and ``scf.index_switch`` to ``cf``."""
 
     name = "lower-scf-to-cf"
 

@@ -1,4 +1,4 @@
-"""Pass `lower-to-loops`: a ``plan.program`` becomes one function per distinct kernel, and the native entry.
+"""``lower-to-loops``: a ``plan.program`` becomes one function per distinct kernel, and the native entry.
 
 The entry runs on every worker thread at once (SPMD): each kernel does its thread's share, and a barrier
 stands between launches that depend on each other.

@@ -47,11 +47,11 @@ def mnemonics(assembly: str) -> list[str]:
 
 
 def floating_point_instructions(assembly: str, architecture: str = "x86_64") -> list[str]:
-    """The instructions of `assembly` that compute on, compare or convert floating point, in order.
+    """The instructions of ``assembly`` that compute on, compare or convert floating point, in order.
 
-    Moves, shuffles and bitwise operations whose names end in `ps` or `pd` (`movaps`, `vpermilps`, `xorps`, …;
-    on AArch64 `fmov`) are not among them: they carry bits as they are, no value is read as a number, and LLVM
-    uses them on integers wherever they are shorter or on the better port.
+    Moves, shuffles and bitwise operations whose names end in ``ps`` or ``pd`` (``movaps``, ``vpermilps``,
+    ``xorps``, …; on AArch64 ``fmov``) are not among them: they carry bits as they are, no value is read as a
+    number, and LLVM uses them on integers wherever they are shorter or on the better port.
     ValueError for an architecture other than x86_64 and aarch64.
     """
     pattern = _FLOATING_POINT.get(architecture)

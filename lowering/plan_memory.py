@@ -1,4 +1,4 @@
-"""Pass `plan-memory`: the fused integer graph becomes a straight list of launches over one arena.
+"""``plan-memory``: the fused integer graph becomes a straight list of launches over one arena.
 
 The batch dimension goes: a program computes one image. Kernel families (``lowering/kernels``) say which
 kernel computes an op; ops that only rename memory (reshapes, slices of tokens, tokens after a prefix) become
