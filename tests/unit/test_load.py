@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from xdsl.context import Context
 from xdsl.dialects.builtin import FileLineColLoc, ModuleOp
+from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.load import load_module, location_text, module_text, parse_module, save_module
-from ivit_dialect.store import StoreContext, WeightStore
+from ivit_dialect.store import StoreContext, WeightStore, store_of
 from ivit_dialect.torch.literals import literal_value
 from ivit_dialect.torch.ops_constant import ValueTensorLiteralOp
 from ivit_dialect.torch.ops_pointwise import AtenAddTensorOp
@@ -185,6 +187,11 @@ def _message(text: str) -> str:
 
 def test_an_open_string_is_refused_at_once() -> None:
     assert "closing string literal" in _error('"' + "a" * 100_000)
+
+
+def test_a_driver_without_weights_is_told_so() -> None:
+    with pytest.raises(PassFailedException, match="run it in ivit-opt"):
+        store_of(Context())
 
 
 class TestFiles:

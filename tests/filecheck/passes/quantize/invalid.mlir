@@ -131,3 +131,26 @@ func.func @main(%x: !torch.vtensor<[?,1,2,2],f32>) -> !torch.vtensor<[?,1,1],f32
   %2 = torch.aten.gelu %1, %exact : !torch.vtensor<[?,1,1],f32>, !torch.str -> !torch.vtensor<[?,1,1],f32>
   return %2 : !torch.vtensor<[?,1,1],f32>
 }
+
+// -----
+
+// CHECK: torch.aten.scaled_dot_product_attention at {{.*}}: causal attention has no integer form here
+func.func @main(%x: !torch.vtensor<[?,1,2,2],f32>) -> !torch.vtensor<[?,1,2,2],f32> attributes {ivit.range = [-1.0, 1.0]} {
+  %none = torch.constant.none
+  %zero = torch.constant.float 0.0
+  %true = torch.constant.bool true
+  %false = torch.constant.bool false
+  %0 = torch.aten.scaled_dot_product_attention %x, %x, %x, %none, %zero, %true, %none, %false : !torch.vtensor<[?,1,2,2],f32>, !torch.vtensor<[?,1,2,2],f32>, !torch.vtensor<[?,1,2,2],f32>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor<[?,1,2,2],f32>
+  return %0 : !torch.vtensor<[?,1,2,2],f32>
+}
+
+// -----
+
+// CHECK: torch.aten.scaled_dot_product_attention at {{.*}}: attention with dropout: export the model in eval mode, with a dropout_p of 0
+func.func @main(%x: !torch.vtensor<[?,1,2,2],f32>) -> !torch.vtensor<[?,1,2,2],f32> attributes {ivit.range = [-1.0, 1.0]} {
+  %none = torch.constant.none
+  %dropout = torch.constant.float 0.1
+  %false = torch.constant.bool false
+  %0 = torch.aten.scaled_dot_product_attention %x, %x, %x, %none, %dropout, %false, %none, %false : !torch.vtensor<[?,1,2,2],f32>, !torch.vtensor<[?,1,2,2],f32>, !torch.vtensor<[?,1,2,2],f32>, !torch.none, !torch.float, !torch.bool, !torch.none, !torch.bool -> !torch.vtensor<[?,1,2,2],f32>
+  return %0 : !torch.vtensor<[?,1,2,2],f32>
+}
