@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from ivit.calibration import read_calibration
+from ivit.calibration import doubts, read_calibration
 from ivit.model import Model
 from ivit.progress import Report, silent
 from runtime import artifact as artifacts
@@ -70,7 +70,9 @@ def compile(
         gelu=gelu,
         layernorm=layernorm,
     )
-    return Model(to_artifact(open_source(src, weights), options, report), threads)
+    artifact = to_artifact(open_source(src, weights), options, report)
+    _tell(doubts(options.calibration, artifact.boundary))
+    return Model(artifact, threads)
 
 
 def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile: bool = False) -> Model:
@@ -81,17 +83,22 @@ def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile:
     files of people you trust. Raises FileNotFoundError, or ValueError for a file that is damaged, hostile or
     of another version.
     """
-    from ivit.console import notice
-
     if threads is not None:
         check_threads(threads)
     artifact = artifacts.load(Path(path))
     obstacle = why_not_here(artifact.program)
     if obstacle is not None and not recompile:
-        notice(f"{path}: {obstacle}: compiling its integers for this machine")
+        _tell([f"{path}: {obstacle}: compiling its integers for this machine"])
     if obstacle is not None or recompile:
         artifact = _recompiled(artifact, str(path))
     return Model(artifact, threads)
+
+
+def _tell(lines: list[str]) -> None:
+    from ivit.console import notice
+
+    for line in lines:
+        notice(line)
 
 
 def _recompiled(artifact: Artifact, name: str) -> Artifact:

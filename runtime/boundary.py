@@ -158,13 +158,15 @@ class Boundary:
         if self.kind == "quantized":
             bound = f"{127 * self.input_scale:.3g}"
             return (
-                f"the range that was calibrated (-{bound}..{bound}) and are clipped:"
+                f"the range that was calibrated (-{bound}..{bound}); the model clips them:"
                 " were the images prepared as those for calibration?"
             )
         channels = list(zip(self.mean, self.std, strict=True))
         low = min(-mean / std for mean, std in channels)
         high = max((1 - mean) / std for mean, std in channels)
-        return f"what a pixel can be ({low:.3g}..{high:.3g}) and are clipped: were the images normalised?"
+        return (
+            f"what a pixel can be ({low:.3g}..{high:.3g}); the model clips them: were the images normalised?"
+        )
 
 
 def as_array(images: object) -> NDArray[Any]:

@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    from ivit.calibration import read_calibration
+    from ivit.calibration import doubts, read_calibration
     from ivit.pipeline import Options, no_dump, to_artifact
     from ivit.source import open_source
     from ivit.stages import StageWriter
@@ -85,6 +85,8 @@ def run(options: argparse.Namespace) -> None:
         )
         dump = StageWriter(options.dump_stages) if options.dump_stages else no_dump
         artifact = to_artifact(source, choices, report, dump)
+        for line in doubts(choices.calibration, artifact.boundary):
+            notice(line)
         report("write", 0, 0)
         save(artifact, output)
     seconds = time.perf_counter() - started

@@ -166,7 +166,7 @@ def test_clipping_is_told_once(made: Path, capsys: pytest.CaptureFixture[str]) -
     error = capsys.readouterr().err
     assert error.startswith("ivit: ")
     assert "% of the values lie outside what a pixel can be (" in error
-    assert error.endswith(" and are clipped: were the images normalised?\n")
+    assert error.endswith("; the model clips them: were the images normalised?\n")
     assert error.count("\n") == 1
 
 
@@ -248,6 +248,18 @@ def test_a_pytorch_module(capsys: pytest.CaptureFixture[str]) -> None:
     with torch.no_grad():
         logits = module(torch.asarray(images)).numpy()
     assert cosines(logits, model(images)).min() > 0.97
+
+
+def test_calibration_images_of_little_use_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = pixels().transpose(0, 3, 1, 2).astype(np.float32)
+    for images, message in (
+        (raw, "ivit: calibration images: "),
+        (np.zeros_like(raw), "ivit: the calibration images have the same value everywhere: "),
+    ):
+        ivit.compile("tiny.mlir", images)
+        told = [line for line in capsys.readouterr().err.splitlines() if "calibration" in line]
+        assert len(told) == 1
+        assert told[0].startswith(message)
 
 
 def test_a_module_op_is_left_as_it_was(made: Path, model: ivit.Model) -> None:

@@ -111,15 +111,15 @@ def test_bfloat16_is_named() -> None:
             # a quarter of a level beyond white of the first channel is still white
             (255.25 / 255 - 0.485) / 0.229,
             -2.2,
-            "50 % of the values lie outside what a pixel can be (-2.12..2.64) and are clipped:"
+            "50 % of the values lie outside what a pixel can be (-2.12..2.64); the model clips them:"
             " were the images normalised?",
         ),
         (
             QUANTIZED,
             127.25 * 0.02,
             127.75 * 0.02,
-            "50 % of the values lie outside the range that was calibrated (-2.54..2.54) and are clipped:"
-            " were the images prepared as those for calibration?",
+            "50 % of the values lie outside the range that was calibrated (-2.54..2.54);"
+            " the model clips them: were the images prepared as those for calibration?",
         ),
     ],
 )
