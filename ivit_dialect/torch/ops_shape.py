@@ -16,10 +16,11 @@ from ivit_dialect.torch.base import (
     TensorList,
     TorchOp,
 )
+from ivit_dialect.torch.shape_checks import PermutingOp, RegroupingOp, SizedViewOp
 
 
 @irdl_op_definition
-class AtenViewOp(TorchOp):
+class AtenViewOp(SizedViewOp):
     name = "torch.aten.view"
 
     input = operand_def(Tensor)
@@ -28,7 +29,7 @@ class AtenViewOp(TorchOp):
 
 
 @irdl_op_definition
-class Aten_UnsafeViewOp(TorchOp):
+class Aten_UnsafeViewOp(SizedViewOp):
     name = "torch.aten._unsafe_view"
 
     input = operand_def(Tensor)
@@ -37,7 +38,7 @@ class Aten_UnsafeViewOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenReshapeOp(TorchOp):
+class AtenReshapeOp(SizedViewOp):
     name = "torch.aten.reshape"
 
     input = operand_def(Tensor)
@@ -46,7 +47,7 @@ class AtenReshapeOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenPermuteOp(TorchOp):
+class AtenPermuteOp(PermutingOp):
     name = "torch.aten.permute"
 
     input = operand_def(Tensor)
@@ -106,7 +107,7 @@ class AtenNarrowOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenSqueezeOp(TorchOp):
+class AtenSqueezeOp(RegroupingOp):
     name = "torch.aten.squeeze"
 
     input = operand_def(Tensor)
@@ -114,7 +115,7 @@ class AtenSqueezeOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenSqueezeDimOp(TorchOp):
+class AtenSqueezeDimOp(RegroupingOp):
     name = "torch.aten.squeeze.dim"
 
     input = operand_def(Tensor)
@@ -123,7 +124,7 @@ class AtenSqueezeDimOp(TorchOp):
 
 
 @irdl_op_definition
-class PrimsSqueezeOp(TorchOp):
+class PrimsSqueezeOp(RegroupingOp):
     """Without the ``dimensions``, which are of size one."""
 
     name = "torch.prims.squeeze"
@@ -134,7 +135,7 @@ class PrimsSqueezeOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenUnsqueezeOp(TorchOp):
+class AtenUnsqueezeOp(RegroupingOp):
     name = "torch.aten.unsqueeze"
 
     input = operand_def(Tensor)
@@ -143,7 +144,7 @@ class AtenUnsqueezeOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenFlattenUsingIntsOp(TorchOp):
+class AtenFlattenUsingIntsOp(RegroupingOp):
     name = "torch.aten.flatten.using_ints"
 
     input = operand_def(Tensor)
@@ -153,7 +154,7 @@ class AtenFlattenUsingIntsOp(TorchOp):
 
 
 @irdl_op_definition
-class AtenUnflattenIntOp(TorchOp):
+class AtenUnflattenIntOp(RegroupingOp):
     name = "torch.aten.unflatten.int"
 
     input = operand_def(Tensor)

@@ -179,7 +179,6 @@ def test_empty_has_the_size_and_type_of_its_ir() -> None:
         ("dropout", [torch.ones(2), 0.5, True], "model.eval()"),
         ("gelu", [torch.ones(2), "sine"], "'sine'"),
         ("pad", [torch.ones(2), [1, 1], "reflect", None], "'reflect'"),
-        ("view", [torch.ones(2), [3]], "torch.aten.view"),
         ("linear", [torch.ones(2), torch.ones(3, 3), None], "torch.aten.linear"),
         ("unbind.int", [torch.ones(2), 3], "torch.aten.unbind.int"),
         ("split_with_sizes", [torch.ones(4), [1, 2], 0], "do not add up"),

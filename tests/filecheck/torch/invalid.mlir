@@ -104,3 +104,45 @@ func.func @literal_vector() {
   %0 = torch.vtensor.literal(dense<0.0> : vector<2xf32>) : !torch.vtensor<[2],f32>
   return
 }
+
+// -----
+
+// CHECK: invalid.mlir:{{[0-9]+}}: torch.aten.permute: dims [0, 3] do not permute the 2 dimensions of !torch.vtensor<[2,3],f32>
+func.func @permute_range(%x: !torch.vtensor<[2,3],f32>) {
+  %int0 = torch.constant.int 0
+  %int3 = torch.constant.int 3
+  %0 = torch.prim.ListConstruct %int0, %int3 : (!torch.int, !torch.int) -> !torch.list<int>
+  %1 = torch.aten.permute %x, %0 : !torch.vtensor<[2,3],f32>, !torch.list<int> -> !torch.vtensor<[2,3],f32>
+  return
+}
+
+// -----
+
+// CHECK: torch.aten.permute: dims [-1, 0] of !torch.vtensor<[2,3],f32> do not give !torch.vtensor<[2,3],f32>
+func.func @permute_sizes(%x: !torch.vtensor<[2,3],f32>) {
+  %int0 = torch.constant.int 0
+  %int-1 = torch.constant.int -1
+  %0 = torch.prim.ListConstruct %int-1, %int0 : (!torch.int, !torch.int) -> !torch.list<int>
+  %1 = torch.aten.permute %x, %0 : !torch.vtensor<[2,3],f32>, !torch.list<int> -> !torch.vtensor<[2,3],f32>
+  return
+}
+
+// -----
+
+// CHECK: torch.aten.unsqueeze: 6 elements of !torch.vtensor<[2,3],f32> do not make !torch.vtensor<[1,2,2],f32>
+func.func @elements(%x: !torch.vtensor<[2,3],f32>) {
+  %int0 = torch.constant.int 0
+  %1 = torch.aten.unsqueeze %x, %int0 : !torch.vtensor<[2,3],f32>, !torch.int -> !torch.vtensor<[1,2,2],f32>
+  return
+}
+
+// -----
+
+// CHECK: torch.aten.view: sizes [2, -1] do not give !torch.vtensor<[3,2],f32>
+func.func @view_sizes(%x: !torch.vtensor<[2,3],f32>) {
+  %int2 = torch.constant.int 2
+  %int-1 = torch.constant.int -1
+  %0 = torch.prim.ListConstruct %int2, %int-1 : (!torch.int, !torch.int) -> !torch.list<int>
+  %1 = torch.aten.view %x, %0 : !torch.vtensor<[2,3],f32>, !torch.list<int> -> !torch.vtensor<[3,2],f32>
+  return
+}
