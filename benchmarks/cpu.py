@@ -56,14 +56,18 @@ def deit(name: str) -> FashionViT:
 
 
 def interleaved(rounds: int, *runs: Callable[[], object]) -> list[float]:
-    """The median wall time of each run in milliseconds, after one warm-up of each."""
+    """The median wall time of each run in milliseconds.
+
+    An untimed call goes before each timed one: the other's threads still spin for a while after their work,
+    and threads that slept may first have to find a core.
+    """
     times: list[list[float]] = [[] for _ in runs]
-    for round_ in range(rounds + 1):
+    for _ in range(rounds):
         for run, record in zip(runs, times, strict=True):
+            run()
             started = time.perf_counter()
             run()
-            if round_:
-                record.append(1e3 * (time.perf_counter() - started))
+            record.append(1e3 * (time.perf_counter() - started))
     return [statistics.median(record) for record in times]
 
 
