@@ -13,6 +13,7 @@ from ivit_dialect.reference.ranges import (
     multiply_exact,
     narrow,
     require_range,
+    subtract_exact,
 )
 from ivit_dialect.reference.ranges import rounding_shift as rounding_shift_int64
 
@@ -24,9 +25,7 @@ def addi(lhs: IntegerArray, rhs: IntegerArray, out: DTypeLike) -> IntegerArray:
 
 def subi(lhs: IntegerArray, rhs: IntegerArray, out: DTypeLike) -> IntegerArray:
     """``lhs - rhs``."""
-    # -rhs - 1 exists for every int64, -rhs does not.
-    less_one = add_exact(as_int64(lhs), ~as_int64(rhs), "subi")
-    return narrow(add_exact(less_one, np.ones_like(less_one), "subi"), out, "subi")
+    return narrow(subtract_exact(as_int64(lhs), as_int64(rhs), "subi"), out, "subi")
 
 
 def muli(lhs: IntegerArray, rhs: IntegerArray, out: DTypeLike) -> IntegerArray:

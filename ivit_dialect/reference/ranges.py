@@ -59,6 +59,15 @@ def add_exact(a: Int64Array, b: Int64Array, what: str) -> Int64Array:
     return total
 
 
+def subtract_exact(a: Int64Array, b: Int64Array, what: str) -> Int64Array:
+    """``a - b``; OverflowError where the difference leaves 64 bits."""
+    difference = a - b
+    # Only operands of different signs can wrap, and then the sign is not that of ``a``.
+    if np.any(((a ^ b) & (a ^ difference)) < 0):
+        raise OverflowError(f"{what}: a difference leaves 64 bits")
+    return difference
+
+
 def multiply_exact(a: Int64Array, b: Int64Array, what: str) -> Int64Array:
     """``a * b``; OverflowError where a product leaves 64 bits."""
     if magnitude(a) * magnitude(b) >= INT64_LIMIT:

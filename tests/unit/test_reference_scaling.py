@@ -158,6 +158,7 @@ ARITHMETIC: dict[str, Callable[[int, int], int | None]] = {
 
 
 @pytest.mark.parametrize("name", ARITHMETIC)
+@example(-1, 2**63 - 1, "int64")
 @given(INT64, INT64 | st.integers(-2, 66), st.sampled_from(["int8", "uint8", "int16", "int32", "int64"]))
 def test_arithmetic_is_exact_or_raises(name: str, a: int, b: int, out: str) -> None:
     function = getattr(reference, name)

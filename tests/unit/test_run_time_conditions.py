@@ -101,7 +101,7 @@ CONDITIONS = [
     binary("ivit.addi", "R1", row(I8, 100), row(I8, 28), "i8", "addi: [128, 128] leaves [-128, 127]"),
     binary("ivit.addi", "R1", row(I64, MAX64), row(I64, 1), "i64", "addi: a sum leaves 64 bits"),
     binary("ivit.subi", "R1", row(I8, -100), row(I8, 29), "i8", "subi: [-129, -129] leaves"),
-    binary("ivit.subi", "R1", row(I64, 0), row(I64, MIN64), "i64", "subi: a sum leaves 64 bits"),
+    binary("ivit.subi", "R1", row(I64, 0), row(I64, MIN64), "i64", "subi: a difference leaves 64 bits"),
     binary("ivit.muli", "R1", row(I8, -128), row(I8, -1), "i8", "muli: [128, 128] leaves"),
     binary("ivit.muli", "R1", row(I64, 1 << 32), row(I64, 1 << 31), "i64", "muli: a product leaves 64 bits"),
     binary("ivit.maxi", "R1", row(I8, -3), row(I16, 300), "i8", "maxi: [300, 300] leaves"),
