@@ -1,8 +1,9 @@
 """Latency on this CPU: ivit's integers against PyTorch FP32 eager, same model, same images, one run.
 
-    python -m benchmarks.cpu --models deit-tiny deit-small --batch 1 8 --threads 1 2 --json cpu.json
+    python -m benchmarks.cpu --models deit-tiny deit-small --batch 1 8 --threads 2 --json cpu.json
 
 The two run in turn, round after round, so that a drifting machine drifts under both; medians are compared.
+One process takes one thread count, so that what PyTorch did with another cannot slow it.
 The models have DeiT's shapes (arXiv 2012.12877, Table 1) and random weights: time does not depend on them.
 """
 
@@ -27,6 +28,7 @@ from rich.table import Table
 
 import ivit
 from examples.fashion_vit import FashionViT
+from runtime.cores import physical_cores
 
 DEIT = {"deit-tiny": (192, 3), "deit-small": (384, 6), "deit-base": (768, 12)}
 
@@ -77,20 +79,19 @@ def eager(model: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
         return model(images)
 
 
-def measure(name: str, batches: list[int], threads: list[int], rounds: int) -> list[Row]:
-    """Compile once for each thread count, then time every batch size."""
+def measure(name: str, batches: list[int], threads: int, rounds: int) -> list[Row]:
+    """Compile once, then time every batch size."""
     model = deit(name)
     rows: list[Row] = []
-    for count in threads:
-        started = time.perf_counter()
-        compiled = ivit.compile((model, torch.zeros(1, 3, 224, 224)), threads=count)
-        seconds = time.perf_counter() - started
-        torch.set_num_threads(count)
-        for batch in batches:
-            images = np.random.default_rng(0).standard_normal((batch, 3, 224, 224), np.float32)
-            runs = partial(eager, model, torch.from_numpy(images)), partial(compiled, images)
-            torch_ms, ivit_ms = interleaved(rounds, *runs)
-            rows.append(Row(name, batch, count, torch_ms, ivit_ms, seconds))
+    started = time.perf_counter()
+    compiled = ivit.compile((model, torch.zeros(1, 3, 224, 224)), threads=threads)
+    seconds = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    for batch in batches:
+        images = np.random.default_rng(0).standard_normal((batch, 3, 224, 224), np.float32)
+        runs = partial(eager, model, torch.from_numpy(images)), partial(compiled, images)
+        torch_ms, ivit_ms = interleaved(rounds, *runs)
+        rows.append(Row(name, batch, threads, torch_ms, ivit_ms, seconds))
     return rows
 
 
@@ -109,7 +110,9 @@ def main() -> None:
     )
     parser.add_argument("--models", nargs="+", choices=DEIT, default=["deit-tiny", "deit-small"])
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 8])
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument(
+        "--threads", type=int, default=physical_cores(), help="of both (default: physical cores)"
+    )
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--json", type=Path, help="write the rows to this file")
     options = parser.parse_args()
