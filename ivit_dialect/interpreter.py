@@ -13,7 +13,7 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
-from ivit_dialect.interpreter_functions import IvitFunctions, TensorFunctions, require_array
+from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions, require_array
 from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
 from ivit_dialect.store import WeightStore

@@ -7,8 +7,8 @@ from xdsl.ir import Operation, SSAValue
 
 from ivit_dialect.torch.constants import constant_bool
 from ivit_dialect.torch.ops_nn import AtenScaledDotProductAttentionOp
-from passes.quantization.movement import MOVEMENT
-from passes.quantization.trace_ops import HANDLERS
+from passes.graph.movement import MOVEMENT
+from passes.graph.trace_ops import HANDLERS
 from passes.ranges import describe
 from passes.wording import CAUSAL, NO_INTEGER_FORM
 

@@ -35,15 +35,17 @@ from xdsl.passes import ModulePass
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.torch.entry import main_function
 from ivit_dialect.types import ui8
-from passes.quantization import emit_attention, emit_gelu, emit_norm, scales
-from passes.quantization.builder import IntegerBuilder
-from passes.quantization.emit import Emitter, Families, image_type
-from passes.quantization.graph import ConvNode, Graph, ImageNode
-from passes.quantization.names import name_nodes
+from passes.emission.builder import IntegerBuilder
+from passes.emission.emitter import Emitter, image_type
+from passes.emission.families import families_of
+from passes.emission.gelu import paper_notice
+from passes.graph.names import name_nodes
+from passes.graph.nodes import ConvNode, Graph, ImageNode
+from passes.graph.trace import trace
+from passes.graph.trace_ops import HANDLERS
+from passes.quantization import scales
 from passes.quantization.options import QuantizeOptions
-from passes.quantization.scales import Range, Scale
-from passes.quantization.trace import trace
-from passes.quantization.trace_ops import HANDLERS
+from passes.quantization.scales import Range
 from passes.ranges import RANGE
 from passes.torch_entry import (
     MEAN,
@@ -53,9 +55,6 @@ from passes.torch_entry import (
     normalisation_of,
 )
 
-ATTENTION = {"exact": emit_attention.exact, "ivit": emit_attention.paper}
-GELU = {"exact": emit_gelu.exact, "ivit": emit_gelu.paper}
-NORM = {"exact": emit_norm.exact, "ivit": emit_norm.paper}
 PIXEL_STEP = 1.0
 """Pixels 0..255 enter the patch embedding as they are; mean, std and 255 are in its weights and bias."""
 
@@ -86,7 +85,7 @@ class QuantizePass(ModulePass):
             fold_normalisation(graph, pixels)
         integers = WeightStore()
         lowered = _emit(function, graph, options, pixels, integers)
-        notice = emit_gelu.paper_notice(graph.live()) if options.gelu == "ivit" else None
+        notice = paper_notice(graph.live()) if options.gelu == "ivit" else None
         if notice is not None:
             print(f"{self.name}: {notice}", file=sys.stderr)
         op.body.block.insert_op_before(lowered, function)
@@ -119,13 +118,7 @@ def _emit(
     block.args[0].name_hint = "image"
     place = function.body.block.args[0].location
     block.args[0].location = function.location if isinstance(place, UnknownLoc) else place
-    families = Families(
-        attention=ATTENTION[options.softmax],
-        gelu=GELU[options.gelu],
-        norm=NORM[options.layernorm],
-        norm_scale=scales.asymmetric if options.layernorm == "exact" else _symmetric8,
-    )
-    emitter = Emitter(IntegerBuilder(block, store), families, block.args[0], step)
+    emitter = Emitter(IntegerBuilder(block, store), families_of(options), block.args[0], step)
     if graph.result is None:
         raise ValueError("@main does not return")
     emitter.emit_streams(graph.live())
@@ -167,10 +160,6 @@ def _kept(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
         for name, attribute in attributes.items()
         if not name.startswith("torch.") and name != RANGE
     }
-
-
-def _symmetric8(range_: Range) -> Scale:
-    return scales.symmetric(range_, 8)
 
 
 def _image_range(image: ImageNode) -> Range:

@@ -10,8 +10,8 @@ from typing import Any
 
 from ivit.commands.base import Command, add_normalisation, check_files
 from ivit.console import notice, progress, stdout
+from passes.quantization.options import FAMILIES
 
-FAMILIES = ("exact", "ivit")
 SUFFIX = ".ivit"
 
 
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_normalisation(parser)
     for kind, what in (("softmax", "Shiftmax"), ("gelu", "ShiftGELU"), ("layernorm", "I-LayerNorm")):
         text = f"exact, or ivit: the paper's {what} (default: exact)"
-        parser.add_argument(f"--{kind}", choices=FAMILIES, default="exact", help=text)
+        parser.add_argument(f"--{kind}", choices=FAMILIES[kind], default="exact", help=text)
     parser.add_argument(
         "--target",
         action=TargetAction,

@@ -1,1 +1,1 @@
-"""The parts of ``quantize``: the model as nodes (graph, trace), numbers (dyadic, scales, …), ops (emit)."""
+"""Numbers: ranges to scales, scales to dyadic multipliers, weights to integers, functions to tables."""

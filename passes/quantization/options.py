@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FAMILIES = ("exact", "ivit")
-"""``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU and I-LayerNorm of the paper."""
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "softmax": ("exact", "ivit"),
+    "gelu": ("exact", "ivit"),
+    "layernorm": ("exact", "ivit"),
+}
+"""By kind. ``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU, I-LayerNorm of the paper."""
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,8 @@ class QuantizeOptions:
     layernorm: str = "exact"
 
     def __post_init__(self) -> None:
-        for kind in ("softmax", "gelu", "layernorm"):
+        for kind, families in FAMILIES.items():
             family = getattr(self, kind)
-            if family not in FAMILIES:
+            if family not in families:
                 advice = "; separate options with blanks" if "=" in family else ""
-                raise ValueError(f"{kind}={family} is not known; choose one of {', '.join(FAMILIES)}{advice}")
+                raise ValueError(f"{kind}={family} is not known; choose one of {', '.join(families)}{advice}")

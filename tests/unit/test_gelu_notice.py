@@ -9,8 +9,8 @@ import pytest
 
 from ivit_dialect.load import parse_module
 from ivit_dialect.store import StoreContext
-from passes.quantization.emit_gelu import paper_error, paper_notice
-from passes.quantization.graph import GeluNode, ImageNode, LinearNode, TokenSlice
+from passes.emission.gelu import paper_error, paper_notice
+from passes.graph.nodes import GeluNode, ImageNode, LinearNode, TokenSlice
 from passes.quantization.scales import Range
 from passes.quantize import QuantizePass
 

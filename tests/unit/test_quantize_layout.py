@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from passes.quantization.graph import Node, PrefixNode
-from passes.quantization.layout import View, canonical, heads_index, read_heads, read_rows
+from passes.graph.layout import View, canonical, heads_index, read_heads, read_rows
+from passes.graph.nodes import Node, PrefixNode
 
 BATCH, TOKENS, HEADS, DEPTH = 2, 5, 3, 4
 WIDTH = HEADS * DEPTH

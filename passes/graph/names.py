@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from passes.quantization.graph import (
+from passes.graph.nodes import (
     AttentionNode,
     ConvNode,
     GeluNode,

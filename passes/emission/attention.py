@@ -11,11 +11,11 @@ from ivit_dialect.ops.elementwise import RowRequantOp
 from ivit_dialect.ops.linear import MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
+from passes.emission.builder import type_of
+from passes.emission.emitter import Emitter, Quantised
+from passes.graph.nodes import AttentionNode, LinearNode
 from passes.quantization import scales
-from passes.quantization.builder import type_of
 from passes.quantization.dyadic import nearest_dyadic, row_dividend
-from passes.quantization.emit import Emitter, Quantised
-from passes.quantization.graph import AttentionNode, LinearNode
 from passes.quantization.scales import Scale
 from passes.quantization.shift_exp import softmax_shift
 from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, softmax_table

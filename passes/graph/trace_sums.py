@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import Operation
 
-from passes.quantization.graph import (
+from passes.graph.layout import View
+from passes.graph.nodes import (
     ConvNode,
     JoinNode,
     LinearNode,
@@ -19,8 +20,7 @@ from passes.quantization.graph import (
     Term,
     TokenSlice,
 )
-from passes.quantization.layout import View
-from passes.quantization.trace import Tracer, Value
+from passes.graph.trace import Tracer, Value
 from passes.ranges import describe, read_range
 
 

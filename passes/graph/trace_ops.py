@@ -28,7 +28,8 @@ from ivit_dialect.torch.ops_pointwise import (
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
-from passes.quantization.graph import (
+from passes.graph.layout import View, canonical, heads_index, read_heads
+from passes.graph.nodes import (
     AttentionNode,
     ConvNode,
     GeluNode,
@@ -41,9 +42,8 @@ from passes.quantization.graph import (
     Term,
     TokenSlice,
 )
-from passes.quantization.layout import View, canonical, heads_index, read_heads
-from passes.quantization.trace import Handler, Tracer, Value
-from passes.quantization.trace_sums import add, concatenate, scale
+from passes.graph.trace import Handler, Tracer, Value
+from passes.graph.trace_sums import add, concatenate, scale
 from passes.ranges import KEY_RANGE, QUERY_RANGE, SCORE_RANGE, VALUE_RANGE, describe, read_range
 from passes.wording import ATTENTION_DROPOUT, CAUSAL
 

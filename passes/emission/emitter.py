@@ -1,8 +1,7 @@
 """From ``graph`` to ``ivit`` ops: a node as an accumulator, as the int16 stream, or as an int8 activation.
 
 Which of these a node becomes is up to its consumers; each is emitted once, when it is first asked for. The
-non-linear kinds are emitted by the functions of the chosen family (``emit_attention``, ``emit_gelu``,
-``emit_norm``).
+non-linear kinds are emitted by the functions of the chosen families (``families``).
 """
 
 from __future__ import annotations
@@ -17,9 +16,8 @@ from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.arithmetic import ReduceKind, ReduceOp
 from ivit_dialect.ops.linear import Conv2dOp
-from passes.quantization import scales
-from passes.quantization.builder import IntegerBuilder, type_of
-from passes.quantization.graph import (
+from passes.emission.builder import IntegerBuilder, type_of
+from passes.graph.nodes import (
     AttentionNode,
     ConvNode,
     GeluNode,
@@ -33,6 +31,7 @@ from passes.quantization.graph import (
     Term,
     TokenSlice,
 )
+from passes.quantization import scales
 from passes.quantization.scales import Scale
 from passes.quantization.weights import quantize_weights
 

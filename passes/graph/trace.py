@@ -21,9 +21,9 @@ from xdsl.ir import Operation, SSAValue
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.interpreter import TorchFunctions
 from ivit_dialect.torch.kernels import KERNELS
-from passes.quantization.graph import Graph, ImageNode, LinearNode, Node, TokenSlice
-from passes.quantization.layout import Rows, View, canonical, read_rows
-from passes.quantization.movement import MOVEMENT
+from passes.graph.layout import Rows, View, canonical, read_rows
+from passes.graph.movement import MOVEMENT
+from passes.graph.nodes import Graph, ImageNode, LinearNode, Node, TokenSlice
 from passes.ranges import describe, read_range
 from passes.torch_entry import image_sizes
 from passes.wording import NO_INTEGER_FORM

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.quantization.graph import Node, PrefixNode, TokenSlice
+from passes.graph.nodes import Node, PrefixNode, TokenSlice
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from xdsl.dialects.builtin import i8, i16
 from ivit_dialect.ops.elementwise import LookupOp
 from ivit_dialect.ops.nonlinear import ShiftGeluOp
 from ivit_dialect.reference.gelu import SIGMOID_BITS, shiftgelu
+from passes.emission.emitter import Emitter, Quantised
+from passes.graph.nodes import GeluNode, Node
 from passes.quantization import scales
-from passes.quantization.emit import Emitter, Quantised
-from passes.quantization.graph import GeluNode, Node
 from passes.quantization.shift_exp import gelu_shift
 from passes.quantization.tables import gelu, gelu_table
 

@@ -27,8 +27,8 @@ from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import IntegerTensor, i64_attr, ui8
+from passes.graph.nodes import Node
 from passes.quantization.dyadic import NumberError, channel_dyadics, nearest_dyadic
-from passes.quantization.graph import Node
 
 ELEMENT_TYPES: dict[str, IntegerType] = {"int8": i8, "uint8": ui8, "int16": i16, "int32": i32, "int64": i64}
 

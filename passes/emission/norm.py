@@ -6,8 +6,8 @@ from xdsl.dialects.builtin import IntegerType
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp
-from passes.quantization.emit import Emitter, Quantised
-from passes.quantization.graph import NormNode
+from passes.emission.emitter import Emitter, Quantised
+from passes.graph.nodes import NormNode
 from passes.quantization.norms import NormIntegers, exact_norm, i_norm, norm_epsilon
 from passes.quantization.scales import Scale
 

@@ -1,0 +1,1 @@
+"""The interpreter's implementations of ops, by group: operands and attributes, handed to the reference."""

@@ -1,0 +1,1 @@
+"""From the float graph and its scales to ``ivit`` ops."""
