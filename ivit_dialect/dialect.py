@@ -25,6 +25,7 @@ from ivit_dialect.ops.elementwise import (
     RowRequantOp,
     SplatOp,
 )
+from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
 from ivit_dialect.ops.nonlinear import (
     ILayerNormOp,
@@ -53,6 +54,7 @@ Ivit = Dialect(
         ILayerNormOp,
         IntDivOp,
         IsqrtOp,
+        L1LayerNormOp,
         LayerNormOp,
         LinearOp,
         LookupOp,

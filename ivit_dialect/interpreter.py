@@ -14,6 +14,7 @@ from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
 from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions, require_array
+from ivit_dialect.implementations.l1 import L1Functions
 from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
 from ivit_dialect.store import WeightStore
@@ -74,6 +75,7 @@ def call(
     interpreter.register_implementations(FuncFunctions())
     interpreter.register_implementations(TensorFunctions())
     interpreter.register_implementations(IvitFunctions(store))
+    interpreter.register_implementations(L1Functions())
     try:
         return interpreter.call_op(entry, args)
     except (OverflowError, ValueError) as error:

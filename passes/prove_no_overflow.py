@@ -23,6 +23,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AffineOp
+from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
 from ivit_dialect.store import WeightStore, store_of
@@ -32,6 +33,7 @@ from passes.location import describe_result
 
 ACCUMULATOR_ATTRIBUTE = "ivit.accumulator"
 I_LAYERNORM_BOUND = 1 << 30
+L1_LAYERNORM_BOUND = 1 << 31
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
@@ -114,8 +116,10 @@ def _prove_attention(op: AttentionOp) -> None:
         )
 
 
-def _normalised_bound(op: LayerNormOp | ILayerNormOp) -> int:
-    """The largest magnitude that enters the affine: ``sqrt(C)`` in Q20, or 2^30 (I-LayerNorm)."""
+def _normalised_bound(op: LayerNormOp | ILayerNormOp | L1LayerNormOp) -> int:
+    """The largest magnitude that enters the affine: ``sqrt(C)`` in Q20, 2^30 (I-LayerNorm) or 2^31 (L1)."""
+    if isinstance(op, L1LayerNormOp):
+        return L1_LAYERNORM_BOUND
     if isinstance(op, ILayerNormOp):
         return I_LAYERNORM_BOUND
     (type_,) = tensor_types(op.input)
@@ -152,7 +156,7 @@ class ProveNoOverflowPass(ModulePass):
             match inner:
                 case LinearOp() | Conv2dOp():
                     _prove_accumulator(inner, store)
-                case LayerNormOp() | ILayerNormOp():
+                case LayerNormOp() | ILayerNormOp() | L1LayerNormOp():
                     _prove_affine(inner, inner.scale, inner.offset, _normalised_bound(inner), store)
                 case MatmulOp():
                     _prove_product(inner)

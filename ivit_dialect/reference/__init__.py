@@ -1,6 +1,7 @@
 """What each op computes, in NumPy: one pure function per op, plain arrays in, plain arrays out.
 
-Integers are exact: int64 inside, and an OverflowError instead of a value that wrapped. The functions are
+Integers are exact: int64 inside, and an OverflowError instead of a value that wrapped. ``out`` is a NumPy
+dtype, or an ``IntegerFormat`` for fewer bits than it holds. The functions are
 written for reading, apart from every lowering; lowered code is tested against them bit for bit.
 """
 
@@ -20,6 +21,7 @@ from ivit_dialect.reference.arithmetic import (
 from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
 from ivit_dialect.reference.elementwise import add, affine, lookup, requant, row_requant
 from ivit_dialect.reference.gelu import shiftgelu
+from ivit_dialect.reference.l1 import l1_layernorm
 from ivit_dialect.reference.linear import conv2d, linear, linear_epilogue, matmul, patchify
 from ivit_dialect.reference.norm import i_layernorm, layernorm
 from ivit_dialect.reference.roots import isqrt, newton_sqrt, rsqrt
@@ -38,6 +40,7 @@ __all__ = [
     "i_layernorm",
     "intdiv",
     "isqrt",
+    "l1_layernorm",
     "layernorm",
     "linear",
     "linear_epilogue",

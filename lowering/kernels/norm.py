@@ -5,11 +5,14 @@ Neither divides by the number of channels nor keeps a normalised row in memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ivit_dialect.ops.nonlinear import (
     INT32_MAX,
     LAYERNORM_FRACTION_BITS,
     ILayerNormOp,
     LayerNormOp,
+    NormOp,
 )
 from lowering.arithmetic import requant_form
 from lowering.arithmetic_nonlinear import (
@@ -40,7 +43,8 @@ from lowering.kernels.signature import Signature
 from lowering.targets import Target
 
 
-def _launch(kernel: str, op: LayerNormOp | ILayerNormOp, scalars: dict[str, int]) -> Launch:
+def norm_launch(kernel: str, op: NormOp, scalars: dict[str, int]) -> Launch:
+    """Rows, scale and offset; the affine's shift is a scalar."""
     shift = op.shift.value.data
     inputs = (activation(op.input), Packed((op.scale,)), Packed((op.offset,)))
     return Launch(kernel, inputs, {"form": requant_form(shift)}, {"shift": shift, **scalars})
@@ -48,16 +52,16 @@ def _launch(kernel: str, op: LayerNormOp | ILayerNormOp, scalars: dict[str, int]
 
 def plan_layernorm(op: LayerNormOp, target: Target) -> Launch:
     """The shift and epsilon are scalars."""
-    return _launch("layernorm", op, {"epsilon": op.epsilon.value.data})
+    return norm_launch("layernorm", op, {"epsilon": op.epsilon.value.data})
 
 
 def plan_i_layernorm(op: ILayerNormOp, target: Target) -> Launch:
     """The shift is a scalar."""
-    return _launch("i_layernorm", op, {})
+    return norm_launch("i_layernorm", op, {})
 
 
-class _Rows:
-    """What both kernels have: rows of int16, and the affine that ends them."""
+class NormRows:
+    """What kernels of LayerNorms have: rows of int16, and the affine that ends them."""
 
     def __init__(self, b: KernelBuilder) -> None:
         self._b = b
@@ -81,7 +85,7 @@ def build_layernorm(b: KernelBuilder) -> None:
 
     ``f`` may be 2^31, one more than i32 holds; ``-f`` fits: the product is of ``s - C*x`` and ``-f``.
     """
-    rows = _Rows(b)
+    rows = NormRows(b)
     first, last = b.my_share(rows.count)
     with b.loop(first, last) as row:
 
@@ -109,26 +113,29 @@ def build_layernorm(b: KernelBuilder) -> None:
         each_lane(b, rows.channels, rows.step, normalise)
 
 
+def centred(b: KernelBuilder, rows: NormRows, row: Value) -> Callable[[Operand, int], Value]:
+    """``x - u`` of a row's elements, by index and lanes, in i32; ``u`` is their mean, rounded half up."""
+
+    def values(i: Operand, lanes: int) -> list[Value]:
+        return [load_wide(b, rows.source, [row, i], lanes, 32)]
+
+    (total,) = reduce_lanes(b, rows.channels, rows.step, [Reduction(32)], values)
+    doubled = b.add(b.mul(total, 2), rows.channels)
+    mean = floor_div(b, doubled, b.value(2 * rows.channels, doubled.type))
+    means = {n: splat(b, mean, n) for n in (rows.step, 0)}
+    return lambda i, lanes: b.sub(load_wide(b, rows.source, [row, i], lanes, 32), means[lanes])
+
+
 def build_i_layernorm(b: KernelBuilder) -> None:
     """Rounded mean, sum of squared differences, Newton's root, then the affine (I-ViT Sec. 3.5).
 
     A difference is below 2^16 in magnitude: its square fits 32 bits unsigned.
     """
-    rows = _Rows(b)
+    rows = NormRows(b)
     channels = rows.channels
     first, last = b.my_share(rows.count)
     with b.loop(first, last) as row:
-
-        def values(i: Operand, lanes: int) -> list[Value]:
-            return [load_wide(b, rows.source, [row.index, i], lanes, 32)]
-
-        (total,) = reduce_lanes(b, channels, rows.step, [Reduction(32)], values)
-        doubled = b.add(b.mul(total, 2), channels)
-        mean = floor_div(b, doubled, b.value(2 * channels, doubled.type))
-        means = {n: splat(b, mean, n) for n in (rows.step, 0)}
-
-        def difference(i: Operand, lanes: int) -> Value:
-            return b.sub(load_wide(b, rows.source, [row.index, i], lanes, 32), means[lanes])
+        difference = centred(b, rows, row.index)
 
         def squared(i: Operand, lanes: int) -> list[Value]:
             d = difference(i, lanes)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from xdsl.dialects.builtin import IntegerType
 
-from passes.emission import attention, gelu, norm
+from passes.emission import attention, gelu, l1, norm
 from passes.emission.emitter import Emitter, Families, Quantised
 from passes.graph.nodes import AttentionNode, GeluNode, NormNode
 from passes.quantization import scales
@@ -29,6 +29,7 @@ GELU: dict[str, EmitGelu] = {"exact": gelu.exact, "ivit": gelu.paper}
 LAYERNORM: dict[str, tuple[EmitNorm, NormScale]] = {
     "exact": (norm.exact, scales.asymmetric),
     "ivit": (norm.paper, _symmetric8),
+    "l1": (l1.layernorm, scales.asymmetric),
 }
 """With the scale of what the next linear takes: asymmetric where the family can add a zero point."""
 

@@ -16,7 +16,7 @@ def exact(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) 
     """``ivit.layernorm``: exact mean, variance and reciprocal root."""
     source = emitter.stream_slice(node.source)
     integers = exact_norm(node.gamma, node.beta, scale)
-    operands = _constants(emitter, node, integers)
+    operands = norm_constants(emitter, node, integers)
     epsilon = norm_epsilon(node.eps, node.channels, source.scale)
     result = emitter.build.tensor(source.value, element)
     op = LayerNormOp(source.value, *operands, integers.shift, epsilon, result)
@@ -27,12 +27,13 @@ def paper(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerType) 
     """``ivit.i_layernorm`` (I-ViT Sec. 3.5)."""
     source = emitter.stream_slice(node.source)
     integers = i_norm(node.gamma, node.beta, scale)
-    operands = _constants(emitter, node, integers)
+    operands = norm_constants(emitter, node, integers)
     result = emitter.build.tensor(source.value, element)
     op = ILayerNormOp(source.value, *operands, integers.shift, result)
     return Quantised(emitter.build.append(op, node.name), scale)
 
 
-def _constants(emitter: Emitter, node: NormNode, integers: NormIntegers) -> tuple[SSAValue, SSAValue]:
+def norm_constants(emitter: Emitter, node: NormNode, integers: NormIntegers) -> tuple[SSAValue, SSAValue]:
+    """The operands of the affine at the end of a LayerNorm."""
     scale = emitter.build.constant(f"{node.name}.scale", integers.scale)
     return scale, emitter.build.constant(f"{node.name}.offset", integers.offset)

@@ -15,7 +15,7 @@ EXACT_UNIT = 2.0**-20
 """``ivit.layernorm`` hands the normalised value on in Q20."""
 EXACT_SCALE_BITS = 30
 I_SCALE_BITS = 29
-"""|h| reaches 2^31 in I-LayerNorm (and 2^26 in the exact one), so that ``h * scale`` stays below 2^61."""
+"""|h| reaches 2^31 in L1 LayerNorm (and 2^26 in the exact one), so that ``h * scale`` stays below 2^61."""
 OFFSET_BITS = 61
 
 
@@ -38,6 +38,12 @@ def exact_norm(gamma: NDArray[np.float64], beta: NDArray[np.float64], target: Sc
 def i_norm(gamma: NDArray[np.float64], beta: NDArray[np.float64], target: Scale) -> NormIntegers:
     """The end of ``ivit.i_layernorm``, whose unit is ``sqrt(C) / 2^30`` (I-ViT Sec. 3.5)."""
     unit = math.sqrt(gamma.size) * 2.0**-30
+    return _affine(gamma * (unit / target.step), beta / target.step + target.zero_point, I_SCALE_BITS)
+
+
+def l1_norm(gamma: NDArray[np.float64], beta: NDArray[np.float64], target: Scale) -> NormIntegers:
+    """The end of ``ivit.l1_layernorm``: of normally distributed rows ``std = sqrt(pi / 2) * mean |d|``."""
+    unit = gamma.size / math.sqrt(math.pi / 2) * 2.0**-31
     return _affine(gamma * (unit / target.step), beta / target.step + target.zero_point, I_SCALE_BITS)
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 FAMILIES: dict[str, tuple[str, ...]] = {
     "softmax": ("exact", "ivit"),
     "gelu": ("exact", "ivit"),
-    "layernorm": ("exact", "ivit"),
+    "layernorm": ("exact", "ivit", "l1"),
 }
-"""By kind. ``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU, I-LayerNorm of the paper."""
+"""By kind. ``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU, I-LayerNorm of the paper;
+``l1``: L1 LayerNorm of Fully-8bit."""
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,13 @@ CONDITIONS = [
         (row(I16, 0, 6), *NORM[1:]),
     ),
     Condition(
+        "ivit.l1_layernorm",
+        "R1",
+        f"ivit.l1_layernorm %0 * %1 + %2 shift 1 : {NORM_TYPES}",
+        "affine: a sum leaves 64 bits",
+        (row(I16, 0, 6), *NORM[1:]),
+    ),
+    Condition(
         "ivit.attention",
         "R1",
         "ivit.attention %0, %0, %0 heads 1 softmax #ivit.delta_softmax<multiplier = 1, shift = 1,"
