@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
+from typing_extensions import TypeVar
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     I64,
@@ -19,13 +21,58 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import AttrConstraint, AttrSetConstraint, EqAttrConstraint
+from xdsl.irdl.constraints import IntConstraint, VerificationContext
 from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
 
 ui8 = IntegerType(8, Signedness.UNSIGNED)
 
 IntegerTensor: TypeAlias = TensorType[IntegerType]
 
-INTEGER_TENSOR = TensorType.constr(AttrSetConstraint.get(i8, ui8, i16, i32, i64))
+
+@dataclass(frozen=True)
+class IntegerWidths(AttrConstraint[IntegerType]):
+    """Signed integers of 2 to ``signed`` bits, unsigned of 2 to ``unsigned``, and the widths ``whole``."""
+
+    signed: int
+    unsigned: int = 0
+    whole: tuple[int, ...] = ()
+
+    def verify(self, attr: Attribute, constraint_context: VerificationContext) -> None:
+        if not (isa(attr, IntegerType) and self.fits(attr)):
+            raise VerifyException(f"Expected one of {self} but got {attr}")
+
+    def fits(self, element: IntegerType) -> bool:
+        """Whether ``element`` is among them; ``si8`` and the like never are: signless is signed here."""
+        width = element.width.data
+        if element.signedness.data is Signedness.UNSIGNED:
+            return 2 <= width <= self.unsigned
+        signless = element.signedness.data is Signedness.SIGNLESS
+        return signless and (2 <= width <= self.signed or width in self.whole)
+
+    def mapping_type_vars(
+        self, type_var_mapping: Mapping[TypeVar, AttrConstraint | IntConstraint]
+    ) -> IntegerWidths:
+        return self
+
+    def get_bases(self) -> set[type[Attribute]]:
+        return {IntegerType}
+
+    def __str__(self) -> str:
+        unsigned = [f"ui2..ui{self.unsigned}"] if self.unsigned else []
+        return ", ".join([f"i2..i{self.signed}", *unsigned, *(f"i{width}" for width in self.whole)])
+
+
+MOST_BITS = 16
+"""Of an activation. Wider integers are i32 and i64."""
+MOST_INDEX_BITS = 12
+"""Of what indexes a table."""
+
+INTEGER_TENSOR = TensorType.constr(IntegerWidths(MOST_BITS, MOST_BITS, (32, 64)))
+ACTIVATION = IntegerWidths(MOST_BITS)
+ACTIVATION_TENSOR = TensorType.constr(ACTIVATION)
+NARROW_TENSOR = TensorType.constr(IntegerWidths(8))
+INDEX_TENSOR = TensorType.constr(IntegerWidths(MOST_INDEX_BITS, MOST_INDEX_BITS))
 I8_TENSOR = TensorType.constr(EqAttrConstraint(i8))
 I8_OR_UI8_TENSOR = TensorType.constr(AttrSetConstraint.get(i8, ui8))
 I16_TENSOR = TensorType.constr(EqAttrConstraint(i16))
@@ -56,6 +103,16 @@ def integer_range(element: Attribute) -> tuple[int, int]:
     if integer.signedness.data is Signedness.UNSIGNED:
         return 0, (1 << width) - 1
     return -(1 << (width - 1)), (1 << (width - 1)) - 1
+
+
+def is_activation(element: Attribute) -> bool:
+    """Whether an element type is a signed one of 2 to 16 bits."""
+    return isa(element, IntegerType) and ACTIVATION.fits(element)
+
+
+def most(tensor: IntegerTensor) -> int:
+    """The largest magnitude of a tensor's element type."""
+    return max(abs(bound) for bound in integer_range(tensor.element_type))
 
 
 def i64_attr(value: int) -> IntegerAttr[I64]:
@@ -110,9 +167,20 @@ def require_zero_point(zero_point: IntegerAttr[I64] | None, element: Attribute) 
     require(low <= value <= high, f"zero_point must lie in [{low}, {high}], got {value}")
 
 
-def require_table(table: IntegerTensor, output: IntegerTensor) -> None:
-    """A table of one entry for each value of 8 bits."""
-    require_shape(table, (256,), "table")
+def index_bits(table: IntegerTensor) -> int:
+    """The width of what indexes ``table``; VerifyException unless its length is that of a width."""
+    (entries,) = table.get_shape() if table.get_num_dims() == 1 else (0,)
+    bits = entries.bit_length() - 1
+    require(
+        2 <= bits <= MOST_INDEX_BITS and entries == 1 << bits,
+        f"table must have 2^b entries, b in [2, {MOST_INDEX_BITS}], got {shape_text(table.get_shape())}",
+    )
+    return bits
+
+
+def require_table(table: IntegerTensor, bits: int, output: IntegerTensor) -> None:
+    """A table of one entry for each value of ``bits`` bits."""
+    require_shape(table, (1 << bits,), "table")
     require(table.element_type == output.element_type, "table and output must share an element type")
 
 

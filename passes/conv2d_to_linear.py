@@ -71,7 +71,7 @@ class _Conv2dPattern(RewritePattern):
 
         patch = kernel_h * kernel_w * channels
         patches = PatchifyOp(op.input, (kernel_h, kernel_w), TensorType(i8, (batch, rows * columns, patch)))
-        weight = ConstantOp(weight_key, TensorType(i8, (outs, patch)))
+        weight = ConstantOp(weight_key, TensorType(weight_type.element_type, (outs, patch)))
         bias = ConstantOp(bias_key, TensorType(i32, (outs,)))
         linear = LinearOp(
             patches,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType, i8, i16, i32
+from xdsl.dialects.builtin import IntegerType, ModuleOp, TensorType, i8, i16, i32
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import (
@@ -28,23 +28,30 @@ from passes.primitives import Primitives, with_element
 
 
 def _delta_context(
-    p: Primitives, scores: SSAValue, value: SSAValue, table: SSAValue, softmax: DeltaSoftmaxAttr
+    p: Primitives,
+    scores: SSAValue,
+    value: SSAValue,
+    table: SSAValue,
+    softmax: DeltaSoftmaxAttr,
+    out: IntegerType,
 ) -> SSAValue:
     multiplier, shift, dividend, context_shift = softmax.values()
     codes = SoftmaxOp(scores, table, multiplier, shift)
     p.emit(codes)
     context = p.emit(MatmulOp(codes.codes, value, with_element(value, i32)))
     return p.emit(
-        RowRequantOp(context, codes.sum, dividend, DELTA_MIN_DIVISOR, context_shift, with_element(value, i8))
+        RowRequantOp(context, codes.sum, dividend, DELTA_MIN_DIVISOR, context_shift, with_element(value, out))
     )
 
 
-def _shiftmax_context(p: Primitives, scores: SSAValue, value: SSAValue, softmax: ShiftmaxAttr) -> SSAValue:
+def _shiftmax_context(
+    p: Primitives, scores: SSAValue, value: SSAValue, softmax: ShiftmaxAttr, out: IntegerType
+) -> SSAValue:
     multiplier, shift, x0, n, bits, context_multiplier, context_shift = softmax.values()
     narrowed = p.emit(RequantOp(scores, multiplier, shift, with_element(scores, i8)))
     probabilities = p.emit(ShiftmaxOp(narrowed, x0, n, bits, with_element(scores, i16)))
     context = p.emit(MatmulOp(probabilities, value, with_element(value, i32)))
-    return p.emit(RequantOp(context, context_multiplier, context_shift, with_element(value, i8)))
+    return p.emit(RequantOp(context, context_multiplier, context_shift, with_element(value, out)))
 
 
 class _AttentionPattern(RewritePattern):
@@ -54,15 +61,18 @@ class _AttentionPattern(RewritePattern):
         merged, output = tensor_types(op.query, op.output)
         batch, tokens, width = merged.get_shape()
         heads = op.heads.value.data
-        split: IntegerTensor = TensorType(i8, (batch, heads, tokens, width // heads))
-        query, key, value = (p.emit(SplitHeadsOp(x, split)) for x in (op.query, op.key, op.value))
+        split = (batch, heads, tokens, width // heads)
+        query, key, value = (
+            p.emit(SplitHeadsOp(x, TensorType(type_.element_type, split)))
+            for x, type_ in zip(op.operands, tensor_types(op.query, op.key, op.value), strict=False)
+        )
         scores_type: IntegerTensor = TensorType(i32, (batch, heads, tokens, tokens))
         scores = p.emit(MatmulOp(query, key, scores_type, transpose_b=True))
         if isinstance(op.softmax, DeltaSoftmaxAttr):
             assert op.table is not None, "the verifier asks for a table"
-            context = _delta_context(p, scores, value, op.table, op.softmax)
+            context = _delta_context(p, scores, value, op.table, op.softmax, output.element_type)
         else:
-            context = _shiftmax_context(p, scores, value, op.softmax)
+            context = _shiftmax_context(p, scores, value, op.softmax, output.element_type)
         p.emit(MergeHeadsOp(context, output))
         rewriter.replace(op, p.ops)
 

@@ -33,7 +33,7 @@ from ivit_dialect.ops.linear import MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, SplitHeadsOp
 from ivit_dialect.store import emit_remark
-from ivit_dialect.types import i64_attr, tensor_types
+from ivit_dialect.types import i64_attr, is_activation, tensor_types
 from passes.dead_code import erase_dead, erase_dead_constants
 from passes.location import KeepLocation, replace_keeping
 from passes.wording import counted
@@ -106,7 +106,8 @@ def _shiftmax_chain(context_i8: SSAValue) -> _Chain | None:
         return None
     (probabilities,) = tensor_types(softmax.output)
     scores = _scaled_product(softmax.input)
-    if scores is None or probabilities.element_type != i16:
+    (narrowed,) = tensor_types(softmax.input)
+    if scores is None or probabilities.element_type != i16 or narrowed.element_type != i8:
         return None
     if not all(_used_once(v) for v in (context.product.lhs, softmax.input)):
         return None
@@ -135,7 +136,7 @@ class _AttentionPattern(RewritePattern):
     @op_type_rewrite_pattern
     def match_and_rewrite(self, op: MergeHeadsOp, rewriter: PatternRewriter) -> None:
         (split, merged) = tensor_types(op.input, op.output)
-        if merged.element_type != i8 or not _used_once(op.input):
+        if not is_activation(merged.element_type) or not _used_once(op.input):
             return
         chain = _delta_chain(op.input) or _shiftmax_chain(op.input)
         if chain is None or chain.scores.transpose_b is None or chain.context.transpose_b is not None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp, TensorType, i8, i32
+from xdsl.dialects.builtin import ModuleOp, TensorType, i32
 from xdsl.dialects.tensor import CollapseShapeOp
 from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -31,7 +31,7 @@ from xdsl.pattern_rewriter import (
 from ivit_dialect.ops.elementwise import AddOp, ConstantOp, LookupOp, RequantOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.store import WeightStore, emit_remark, store_of
-from ivit_dialect.types import i64_attr, tensor_types
+from ivit_dialect.types import i64_attr, is_activation, tensor_types
 from passes.bounds import accumulator_bounds, channels_bound, fits, requant_bound, stored, type_bound
 from passes.dead_code import erase_dead_constants
 from passes.location import KeepLocation, inherit, replace_keeping
@@ -139,7 +139,7 @@ class _LookupIntoLinear(_Fusion):
         if (
             not isinstance(linear, LinearOp)
             or _only_user(op.input) is not op
-            or input_type.element_type != i8
+            or not is_activation(input_type.element_type)
         ):
             return
         if linear.multipliers is None or linear.table is not None or linear.residual is not None:

@@ -37,10 +37,6 @@ L1_LAYERNORM_BOUND = 1 << 31
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
-SCORE = (-128, 127)
-"""Of query and key."""
-
-
 def _refusal(op: Operation, what: str, mend: str, **operands: bool) -> PassFailedException:
     """One line: where, what, how to mend; ``operands`` says of each by name whether its values are known."""
     unknown = " and ".join(name for name, known in operands.items() if not known)
@@ -105,7 +101,7 @@ def _prove_attention(op: AttentionOp) -> None:
     if isinstance(op.softmax, DeltaSoftmaxAttr):
         (type_,) = tensor_types(op.query)
         _, tokens, width = type_.get_shape()
-        least, greatest = product_bound(SCORE, SCORE)
+        least, greatest = product_bound(type_bound(op.query), type_bound(op.key))
         depth = width // op.heads.value.data
         _prove_softmax(
             op,

@@ -13,7 +13,7 @@ from xdsl.interpreter import Interpreter, InterpreterFunctions, PythonValues, im
 from xdsl.ir import Attribute, Operation, SSAValue
 
 from ivit_dialect import reference
-from ivit_dialect.element_types import numpy_dtype
+from ivit_dialect.element_types import check_values, element_format, numpy_dtype
 from ivit_dialect.ops.arithmetic import (
     AddiOp,
     FloorDivOp,
@@ -49,13 +49,13 @@ from ivit_dialect.ops.nonlinear import (
     SoftmaxOp,
 )
 from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
-from ivit_dialect.reference.ranges import IntegerArray
+from ivit_dialect.reference.ranges import IntegerArray, IntegerFormat
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import IntegerTensor, tensor_types
 
 
 def require_array(value: NDArray[Any], expected: Attribute, what: str) -> None:
-    """ValueError unless ``value`` has the shape (dynamic extents apart) and element type of a tensor type."""
+    """ValueError unless ``value`` has the shape (dynamic extents apart) of a tensor type, and its values."""
     tensor_type = cast(IntegerTensor, expected)
     shape = tensor_type.get_shape()
     fits = len(shape) == value.ndim and all(
@@ -63,12 +63,16 @@ def require_array(value: NDArray[Any], expected: Attribute, what: str) -> None:
     )
     if not fits or value.dtype != numpy_dtype(tensor_type.element_type):
         raise ValueError(f"{what}: expected {expected}, got {value.dtype} of shape {value.shape}")
+    check_values(value, tensor_type.element_type, what)
 
 
-def dtype_of(value: SSAValue) -> np.dtype[Any]:
-    """The NumPy dtype of a tensor value's elements."""
+def format_of(value: SSAValue) -> IntegerFormat:
+    """What holds a tensor value's elements, and their range: the ``out`` of the reference functions."""
     (tensor_type,) = tensor_types(value)
-    return numpy_dtype(tensor_type.element_type)
+    return element_format(tensor_type.element_type)
+
+
+dtype_of = format_of
 
 
 def integer(attribute: IntegerAttr[I64] | None, default: int = 0) -> int:
@@ -136,25 +140,25 @@ class IvitFunctions(InterpreterFunctions):
     @impl(SplatOp)
     def splat(self, interpreter: Interpreter, op: SplatOp, args: PythonValues) -> PythonValues:
         (tensor_type,) = tensor_types(op.output)
-        return (np.full(tensor_type.get_shape(), integer(op.value), dtype_of(op.output)),)
+        return (np.full(tensor_type.get_shape(), integer(op.value), format_of(op.output)),)
 
     @impl(RequantOp)
     def requant(self, interpreter: Interpreter, op: RequantOp, args: PythonValues) -> PythonValues:
         multiplier = integer(op.multiplier) if op.multipliers is None else args[1]
-        out = dtype_of(op.output)
+        out = format_of(op.output)
         return (reference.requant(args[0], multiplier, integer(op.shift), out, integer(op.zero_point)),)
 
     @impl(RowRequantOp)
     def row_requant(self, interpreter: Interpreter, op: RowRequantOp, args: PythonValues) -> PythonValues:
         constants = integer(op.dividend), integer(op.min_divisor), integer(op.shift)
-        return (reference.row_requant(args[0], args[1], *constants, dtype_of(op.output)),)
+        return (reference.row_requant(args[0], args[1], *constants, format_of(op.output)),)
 
     @impl(AddOp)
     def add(self, interpreter: Interpreter, op: AddOp, args: PythonValues) -> PythonValues:
         lhs_scale = scale(op.lhs_multiplier, op.lhs_shift)
         rhs_scale = scale(op.rhs_multiplier, op.rhs_shift)
         return (
-            reference.add(args[0], args[1], dtype_of(op.output), lhs_scale=lhs_scale, rhs_scale=rhs_scale),
+            reference.add(args[0], args[1], format_of(op.output), lhs_scale=lhs_scale, rhs_scale=rhs_scale),
         )
 
     @impl(LookupOp)
@@ -163,43 +167,43 @@ class IvitFunctions(InterpreterFunctions):
 
     @impl(AffineOp)
     def affine(self, interpreter: Interpreter, op: AffineOp, args: PythonValues) -> PythonValues:
-        return (reference.affine(args[0], args[1], args[2], integer(op.shift), dtype_of(op.output)),)
+        return (reference.affine(args[0], args[1], args[2], integer(op.shift), format_of(op.output)),)
 
     @impl(AddiOp)
     def addi(self, interpreter: Interpreter, op: AddiOp, args: PythonValues) -> PythonValues:
-        return (reference.addi(args[0], args[1], dtype_of(op.output)),)
+        return (reference.addi(args[0], args[1], format_of(op.output)),)
 
     @impl(SubiOp)
     def subi(self, interpreter: Interpreter, op: SubiOp, args: PythonValues) -> PythonValues:
-        return (reference.subi(args[0], args[1], dtype_of(op.output)),)
+        return (reference.subi(args[0], args[1], format_of(op.output)),)
 
     @impl(MuliOp)
     def muli(self, interpreter: Interpreter, op: MuliOp, args: PythonValues) -> PythonValues:
-        return (reference.muli(args[0], args[1], dtype_of(op.output)),)
+        return (reference.muli(args[0], args[1], format_of(op.output)),)
 
     @impl(MaxiOp)
     def maxi(self, interpreter: Interpreter, op: MaxiOp, args: PythonValues) -> PythonValues:
-        return (reference.maxi(args[0], args[1], dtype_of(op.output)),)
+        return (reference.maxi(args[0], args[1], format_of(op.output)),)
 
     @impl(ShiftRightOp)
     def shift_right(self, interpreter: Interpreter, op: ShiftRightOp, args: PythonValues) -> PythonValues:
-        return (reference.shift_right(args[0], args[1], dtype_of(op.output)),)
+        return (reference.shift_right(args[0], args[1], format_of(op.output)),)
 
     @impl(RoundingShiftRightOp)
     def rounding_shift_right(
         self, interpreter: Interpreter, op: RoundingShiftRightOp, args: PythonValues
     ) -> PythonValues:
-        return (reference.rounding_shift_right(args[0], args[1], dtype_of(op.output)),)
+        return (reference.rounding_shift_right(args[0], args[1], format_of(op.output)),)
 
     @impl(FloorDivOp)
     def floor_div(self, interpreter: Interpreter, op: FloorDivOp, args: PythonValues) -> PythonValues:
-        return (reference.floor_div(args[0], args[1], dtype_of(op.output)),)
+        return (reference.floor_div(args[0], args[1], format_of(op.output)),)
 
     @impl(ReduceOp)
     def reduce(self, interpreter: Interpreter, op: ReduceOp, args: PythonValues) -> PythonValues:
         is_sum = op.kind.data is ReduceKind.SUM
         function = reference.reduce_sum if is_sum else reference.reduce_max
-        return (function(args[0], integer(op.dimension), dtype_of(op.output)),)
+        return (function(args[0], integer(op.dimension), format_of(op.output)),)
 
     @impl(LinearOp)
     def linear(self, interpreter: Interpreter, op: LinearOp, args: PythonValues) -> PythonValues:
@@ -211,7 +215,7 @@ class IvitFunctions(InterpreterFunctions):
             accumulator,
             multipliers,
             integer(op.shift),
-            dtype_of(op.output),
+            format_of(op.output),
             zero_point=integer(op.zero_point),
             table=operand(op, args, op.table),
             residual=operand(op, args, op.residual),
@@ -225,7 +229,7 @@ class IvitFunctions(InterpreterFunctions):
         accumulator = reference.conv2d(args[0], args[1], args[2])
         if op.multipliers is None:
             return (accumulator,)
-        return (reference.requant(accumulator, args[3], integer(op.shift), dtype_of(op.output)),)
+        return (reference.requant(accumulator, args[3], integer(op.shift), format_of(op.output)),)
 
     @impl(PatchifyOp)
     def patchify(self, interpreter: Interpreter, op: PatchifyOp, args: PythonValues) -> PythonValues:
@@ -237,7 +241,7 @@ class IvitFunctions(InterpreterFunctions):
         if op.multiplier is None:
             return (accumulator,)
         constants = integer(op.multiplier), integer(op.shift)
-        return (reference.requant(accumulator, *constants, dtype_of(op.output), integer(op.zero_point)),)
+        return (reference.requant(accumulator, *constants, format_of(op.output), integer(op.zero_point)),)
 
     @impl(ShiftExpOp)
     def shiftexp(self, interpreter: Interpreter, op: ShiftExpOp, args: PythonValues) -> PythonValues:
@@ -266,7 +270,7 @@ class IvitFunctions(InterpreterFunctions):
     @impl(ShiftmaxOp)
     def shiftmax(self, interpreter: Interpreter, op: ShiftmaxOp, args: PythonValues) -> PythonValues:
         constants = integer(op.x0), integer(op.n), integer(op.bits)
-        return (reference.shiftmax(args[0], *constants, dtype_of(op.output)),)
+        return (reference.shiftmax(args[0], *constants, format_of(op.output)),)
 
     @impl(ShiftGeluOp)
     def shiftgelu(self, interpreter: Interpreter, op: ShiftGeluOp, args: PythonValues) -> PythonValues:
@@ -276,13 +280,13 @@ class IvitFunctions(InterpreterFunctions):
     def layernorm(self, interpreter: Interpreter, op: LayerNormOp, args: PythonValues) -> PythonValues:
         return (
             reference.layernorm(
-                args[0], args[1], args[2], integer(op.shift), integer(op.epsilon), dtype_of(op.output)
+                args[0], args[1], args[2], integer(op.shift), integer(op.epsilon), format_of(op.output)
             ),
         )
 
     @impl(ILayerNormOp)
     def i_layernorm(self, interpreter: Interpreter, op: ILayerNormOp, args: PythonValues) -> PythonValues:
-        return (reference.i_layernorm(args[0], args[1], args[2], integer(op.shift), dtype_of(op.output)),)
+        return (reference.i_layernorm(args[0], args[1], args[2], integer(op.shift), format_of(op.output)),)
 
     @impl(AttentionOp)
     def attention(self, interpreter: Interpreter, op: AttentionOp, args: PythonValues) -> PythonValues:
@@ -291,7 +295,8 @@ class IvitFunctions(InterpreterFunctions):
             softmax = reference.DeltaSoftmax(table, *op.softmax.values())
         else:
             softmax = reference.ShiftmaxSoftmax(*op.softmax.values())
-        return (reference.attention(args[0], args[1], args[2], integer(op.heads), softmax),)
+        out = format_of(op.output)
+        return (reference.attention(args[0], args[1], args[2], integer(op.heads), softmax, out),)
 
     @impl(SplitHeadsOp)
     def split_heads(self, interpreter: Interpreter, op: SplitHeadsOp, args: PythonValues) -> PythonValues:

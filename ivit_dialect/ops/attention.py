@@ -22,14 +22,16 @@ from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
-from ivit_dialect.ops.linear import require_accumulator_holds
+from ivit_dialect.ops.linear import require_accumulator_holds, require_sum_fits
 from ivit_dialect.ops.nonlinear import require_shift_exp
 from ivit_dialect.types import (
-    I8_TENSOR,
+    ACTIVATION_TENSOR,
     I64_ATTR,
     INTEGER_TENSOR,
+    NARROW_TENSOR,
     IntegerTensor,
     i64_attr,
+    most,
     require,
     require_multiplier,
     require_row_multiplier,
@@ -106,20 +108,20 @@ SoftmaxAttr: TypeAlias = DeltaSoftmaxAttr | ShiftmaxAttr
 
 @irdl_op_definition
 class AttentionOp(IRDLOperation):
-    """Multi-head attention of int8 ``q, k, v: [N, T, H*D]`` to int8 ``[N, T, H*D]`` (I-ViT Eqs. 3 and 4).
+    """Multi-head attention of narrow ``q, k, v: [N, T, H*D]`` to ``[N, T, H*D]`` (I-ViT Eqs. 3 and 4).
 
     Equal, bit for bit, to split_heads, matmul, the ops that the softmax attribute names, matmul, merge_heads.
     """
 
     name = "ivit.attention"
 
-    query = operand_def(I8_TENSOR)
-    key = operand_def(I8_TENSOR)
-    value = operand_def(I8_TENSOR)
+    query = operand_def(NARROW_TENSOR)
+    key = operand_def(NARROW_TENSOR)
+    value = operand_def(NARROW_TENSOR)
     table = opt_operand_def(INTEGER_TENSOR)
     heads = prop_def(I64_ATTR)
     softmax = prop_def(DeltaSoftmaxAttr | ShiftmaxAttr)
-    output = result_def(I8_TENSOR)
+    output = result_def(ACTIVATION_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = (
@@ -152,7 +154,7 @@ class AttentionOp(IRDLOperation):
         _, tokens, width = q.get_shape()
         heads = self.heads.value.data
         require(heads > 0 and width % heads == 0, f"{width} channels do not split into {heads} heads")
-        require_accumulator_holds(width // heads, 128, 128)
+        require_accumulator_holds(width // heads, q, k)
         softmax = self.softmax
         require_multiplier(softmax.multiplier)
         require_shift(softmax.shift)
@@ -160,7 +162,7 @@ class AttentionOp(IRDLOperation):
         if isinstance(softmax, DeltaSoftmaxAttr):
             if self.table is None:
                 raise VerifyException("delta_softmax needs a table")
-            require_accumulator_holds(tokens, 255, 128)
+            require_sum_fits(tokens, 255, most(v))
             (table,) = tensor_types(self.table)
             require(
                 table.get_shape() == (256,) and table.element_type == ui8,

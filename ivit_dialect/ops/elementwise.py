@@ -17,10 +17,10 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from ivit_dialect.types import (
-    I8_OR_UI8_TENSOR,
     I32_TENSOR,
     I64_ATTR,
     I64_TENSOR,
+    INDEX_TENSOR,
     INTEGER_TENSOR,
     IntegerTensor,
     i64_attr,
@@ -253,11 +253,14 @@ class AddOp(IRDLOperation):
 
 @irdl_op_definition
 class LookupOp(IRDLOperation):
-    """A 256-entry table: index ``x + 128`` for i8, ``x`` for ui8 (methods: correctly rounded GELU, exp)."""
+    """A table of ``2^b`` entries for b bits: index ``x + 2^(b-1)``, or ``x`` where it is unsigned.
+
+    Any function of one value: the compiler fills the table with correctly rounded values.
+    """
 
     name = "ivit.lookup"
 
-    input = operand_def(I8_OR_UI8_TENSOR)
+    input = operand_def(INDEX_TENSOR)
     table = operand_def(INTEGER_TENSOR)
     output = result_def(INTEGER_TENSOR)
 
@@ -274,7 +277,7 @@ class LookupOp(IRDLOperation):
     def verify_(self) -> None:
         x, t, y = tensor_types(self.input, self.table, self.output)
         require_same_shape(x, y, "input and output")
-        require_table(t, y)
+        require_table(t, x.element_type.width.data, y)
 
 
 @irdl_op_definition

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType, UnitAttr, i8, i16, i32, i64
+from xdsl.dialects.builtin import I64, IntegerAttr, IntegerType, TensorType, UnitAttr, i32, i64
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
-    AttrSetConstraint,
     AttrSizedOperandSegments,
     IRDLOperation,
     irdl_op_definition,
@@ -20,14 +19,19 @@ from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
 
 from ivit_dialect.types import (
+    ACTIVATION_TENSOR,
     I8_OR_UI8_TENSOR,
     I8_TENSOR,
     I32_TENSOR,
     I64_ATTR,
     INTEGER_TENSOR,
+    MOST_BITS,
+    NARROW_TENSOR,
     IntegerTensor,
+    IntegerWidths,
     i64_attr,
-    integer_range,
+    index_bits,
+    most,
     require,
     require_multiplier,
     require_shape,
@@ -36,13 +40,17 @@ from ivit_dialect.types import (
     require_zero_point,
     shape_text,
     tensor_types,
-    ui8,
 )
 
-MATMUL_LHS = TensorType.constr(AttrSetConstraint.get(i8, ui8, i16))
+MATMUL_LHS = TensorType.constr(IntegerWidths(MOST_BITS, MOST_BITS))
 
 
-def require_accumulator_holds(terms: int, lhs: int, rhs: int) -> None:
+def require_accumulator_holds(terms: int, lhs: IntegerTensor, rhs: IntegerTensor) -> None:
+    """``terms`` products of values of ``lhs`` and ``rhs``, of any their types have, must fit int32."""
+    require_sum_fits(terms, most(lhs), most(rhs))
+
+
+def require_sum_fits(terms: int, lhs: int, rhs: int) -> None:
     """``terms`` products of magnitudes up to ``lhs`` and ``rhs`` must fit int32."""
     require(
         terms * lhs * rhs < 1 << 31,
@@ -72,8 +80,8 @@ class LinearOp(IRDLOperation):
 
     name = "ivit.linear"
 
-    input = operand_def(I8_TENSOR)
-    weight = operand_def(I8_TENSOR)
+    input = operand_def(ACTIVATION_TENSOR)
+    weight = operand_def(NARROW_TENSOR)
     bias = operand_def(I32_TENSOR)
     multipliers = opt_operand_def(I32_TENSOR)
     table = opt_operand_def(INTEGER_TENSOR)
@@ -132,7 +140,7 @@ class LinearOp(IRDLOperation):
         )
         require_shape(b, (outs,), "bias")
         require_shape(out, (*x.get_shape()[:-1], outs), "output")
-        require_accumulator_holds(ins, 128, 128)
+        require_accumulator_holds(ins, x, w)
         self._verify_epilogue(outs, out)
 
     def _verify_epilogue(self, outs: int, out: IntegerTensor) -> None:
@@ -147,16 +155,19 @@ class LinearOp(IRDLOperation):
             require(out.element_type == i32, "without a requant the output is the int32 accumulator")
             return
         require_requant(self.multipliers, self.shift, outs)
-        require_zero_point(self.zero_point, out.element_type if self.table is None else i8)
         require(
             (self.residual is None) == (self.residual_multiplier is None)
             and (self.residual is None) == (self.residual_shift is None),
             "residual comes with its multiplier and shift",
         )
+        before_table = out.element_type
         if self.table is not None:
             require(self.residual is None, "lookup and residual do not combine")
             (table,) = tensor_types(self.table)
-            require_table(table, out)
+            bits = index_bits(table)
+            require_table(table, bits, out)
+            before_table = IntegerType(bits)
+        require_zero_point(self.zero_point, before_table)
         if self.residual is not None:
             (residual,) = tensor_types(self.residual)
             require(
@@ -183,7 +194,7 @@ class Conv2dOp(IRDLOperation):
     name = "ivit.conv2d"
 
     input = operand_def(I8_OR_UI8_TENSOR)
-    weight = operand_def(I8_TENSOR)
+    weight = operand_def(NARROW_TENSOR)
     bias = operand_def(I32_TENSOR)
     multipliers = opt_operand_def(I32_TENSOR)
     shift = opt_prop_def(I64_ATTR)
@@ -231,8 +242,7 @@ class Conv2dOp(IRDLOperation):
             require(y.element_type == i32, "without a requant the output is the int32 accumulator")
         else:
             require_requant(self.multipliers, self.shift, outs)
-        largest = max(abs(bound) for bound in integer_range(x.element_type))
-        require_accumulator_holds(kernel_h * kernel_w * ins, largest, 128)
+        require_accumulator_holds(kernel_h * kernel_w * ins, x, w)
 
 
 @irdl_op_definition
@@ -288,7 +298,7 @@ class MatmulOp(IRDLOperation):
     name = "ivit.matmul"
 
     lhs = operand_def(MATMUL_LHS)
-    rhs = operand_def(I8_TENSOR)
+    rhs = operand_def(NARROW_TENSOR)
     transpose_b = opt_prop_def(UnitAttr)
     multiplier = opt_prop_def(I64_ATTR)
     shift = opt_prop_def(I64_ATTR)
@@ -330,9 +340,9 @@ class MatmulOp(IRDLOperation):
         require(a.get_shape()[:2] == b.get_shape()[:2], "operands must share batch and heads")
         inner, columns = b.get_shape()[2:] if self.transpose_b is None else b.get_shape()[:1:-1]
         require(a.get_shape()[3] == inner, f"inner dimensions differ: {a.get_shape()[3]} and {inner}")
-        if a.element_type != i16:
-            # int16 are Shiftmax probabilities: not their range but their row sums keep int32 from wrapping.
-            require_accumulator_holds(inner, max(abs(v) for v in integer_range(a.element_type)), 128)
+        if a.element_type.width.data < MOST_BITS:
+            # 16 bits are probabilities: not their range but their row sums keep int32 from wrapping.
+            require_accumulator_holds(inner, a, b)
         expected = (*a.get_shape()[:3], columns)
         require_shape(y, expected, "output")
         if self.multiplier is None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import TensorType, i8, i16, i32
+from xdsl.dialects.builtin import TensorType, i32
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
 from xdsl.traits import Pure
 
 from ivit_dialect.types import (
-    I8_TENSOR,
+    ACTIVATION_TENSOR,
     I16_TENSOR,
     I32_TENSOR,
     I64_ATTR,
     I64_TENSOR,
     INTEGER_TENSOR,
+    NARROW_TENSOR,
     IntegerTensor,
     i64_attr,
     require,
@@ -238,11 +239,11 @@ class ShiftmaxOp(IRDLOperation):
 
     name = "ivit.shiftmax"
 
-    input = operand_def(I8_TENSOR)
+    input = operand_def(NARROW_TENSOR)
     x0 = prop_def(I64_ATTR)
     n = prop_def(I64_ATTR)
     bits = prop_def(I64_ATTR)
-    output = result_def(INTEGER_TENSOR)
+    output = result_def(ACTIVATION_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = "$input `x0` $x0 `n` $n `bits` $bits attr-dict `:` type($input) `->` type($output)"
@@ -261,7 +262,6 @@ class ShiftmaxOp(IRDLOperation):
         require_same_shape(x, y, "input and output")
         require_shift_exp(self.x0.value.data, self.n.value.data, x.get_shape()[-1])
         bits = self.bits.value.data
-        require(y.element_type in (i8, i16), f"output must be i8 or i16, got {y.element_type}")
         require(
             2 <= bits <= y.element_type.width.data,
             f"bits must lie in [2, {y.element_type.width.data}], got {bits}",
@@ -278,7 +278,7 @@ class ShiftGeluOp(IRDLOperation):
 
     name = "ivit.shiftgelu"
 
-    input = operand_def(I8_TENSOR)
+    input = operand_def(NARROW_TENSOR)
     x0 = prop_def(I64_ATTR)
     n = prop_def(I64_ATTR)
     output = result_def(I16_TENSOR)
@@ -300,9 +300,9 @@ class ShiftGeluOp(IRDLOperation):
 
 
 class NormOp(IRDLOperation):
-    """Shared by both LayerNorms: int16 rows, an ``ivit.affine`` at the end."""
+    """Shared by both LayerNorms: rows of at most 16 bits, an ``ivit.affine`` at the end."""
 
-    input = operand_def(I16_TENSOR)
+    input = operand_def(ACTIVATION_TENSOR)
     scale = operand_def(I32_TENSOR)
     offset = operand_def(I64_TENSOR)
     shift = prop_def(I64_ATTR)

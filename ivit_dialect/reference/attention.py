@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ivit_dialect.reference.elementwise import requant, row_requant
 from ivit_dialect.reference.linear import matmul
@@ -23,11 +24,11 @@ class DeltaSoftmax:
     dividend: int
     context_shift: int
 
-    def context(self, scores: IntegerArray, value: IntegerArray) -> IntegerArray:
-        """int32 scores [N, H, T, T] and int8 values [N, H, T, D] to int8 [N, H, T, D]."""
+    def context(self, scores: IntegerArray, value: IntegerArray, out: DTypeLike) -> IntegerArray:
+        """int32 scores [N, H, T, T] and int8 values [N, H, T, D] to ``out`` [N, H, T, D]."""
         codes, total = softmax(scores, self.table, self.multiplier, self.shift)
         product = matmul(codes, value)
-        return row_requant(product, total, self.dividend, TABLE_TOP, self.context_shift, np.int8)
+        return row_requant(product, total, self.dividend, TABLE_TOP, self.context_shift, out)
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,11 @@ class ShiftmaxSoftmax:
     context_multiplier: int
     context_shift: int
 
-    def context(self, scores: IntegerArray, value: IntegerArray) -> IntegerArray:
-        """int32 scores [N, H, T, T] and int8 values [N, H, T, D] to int8 [N, H, T, D]."""
+    def context(self, scores: IntegerArray, value: IntegerArray, out: DTypeLike) -> IntegerArray:
+        """int32 scores [N, H, T, T] and int8 values [N, H, T, D] to ``out`` [N, H, T, D]."""
         narrowed = requant(scores, self.multiplier, self.shift, np.int8)
         probabilities = shiftmax(narrowed, self.x0, self.n, self.bits, np.int16)
-        return requant(matmul(probabilities, value), self.context_multiplier, self.context_shift, np.int8)
+        return requant(matmul(probabilities, value), self.context_multiplier, self.context_shift, out)
 
 
 def attention(
@@ -55,7 +56,8 @@ def attention(
     value: IntegerArray,
     heads: int,
     softmax: DeltaSoftmax | ShiftmaxSoftmax,
+    out: DTypeLike = np.int8,
 ) -> IntegerArray:
-    """Scores, softmax and context of every head; int8 [N, T, H*D] in and out (I-ViT Eqs. 3 and 4)."""
+    """Scores, softmax and context of every head; int8 [N, T, H*D] to ``out`` (I-ViT Eqs. 3 and 4)."""
     q, k, v = (split_heads(x, heads) for x in (query, key, value))
-    return merge_heads(softmax.context(matmul(q, k, transpose_b=True), v))
+    return merge_heads(softmax.context(matmul(q, k, transpose_b=True), v, out))

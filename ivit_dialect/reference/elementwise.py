@@ -65,8 +65,12 @@ def add(
 
 
 def lookup(x: IntegerArray, table: IntegerArray) -> IntegerArray:
-    """``table[x + 128]`` for int8 ``x``, ``table[x]`` for uint8 ``x``; ``table``: [256]."""
-    offset = 128 if x.dtype == np.int8 else 0
+    """``table[x + 2^(b-1)]`` for ``x`` of b signed bits, ``table[x]`` of b unsigned; ``table``: [2^b].
+
+    OverflowError where ``x`` has more bits than the table.
+    """
+    offset = len(table) // 2 if x.dtype.kind == "i" else 0
+    require_range(as_int64(x) + offset, 0, len(table) - 1, "lookup: index")
     return table[as_int64(x) + offset]
 
 

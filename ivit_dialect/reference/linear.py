@@ -1,4 +1,4 @@
-"""Reference of the multiply-accumulate ops: int8 (or ui8, int16) operands, int32 accumulators."""
+"""Reference of the multiply-accumulate ops: operands of at most 16 bits, int32 accumulators."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ivit_dialect.reference.ranges import (
     clamp,
     magnitude,
     narrow,
+    signed_format,
 )
 
 FLOAT64_EXACT = 1 << 53
@@ -34,7 +35,8 @@ def exact_matmul(a: IntegerArray, b: IntegerArray) -> Int64Array:
 def linear(x: IntegerArray, weight: IntegerArray, bias: IntegerArray) -> IntegerArray:
     """``y[..., o] = sum_k x[..., k] * weight[o, k] + bias[o]`` in int32 (I-ViT Eq. 7).
 
-    ``x``: int8 [..., K]; ``weight``: int8 [O, K]; ``bias``: int32 [O]. OverflowError where int32 would wrap.
+    ``x``: int8 or int16 [..., K]; ``weight``: int8 [O, K]; ``bias``: int32 [O].
+    OverflowError where int32 would wrap.
     """
     return narrow(exact_matmul(x, weight.T) + as_int64(bias), np.int32, "linear: accumulator")
 
@@ -53,11 +55,12 @@ def linear_epilogue(
 ) -> IntegerArray:
     """What ``fuse-requant`` folds into a linear: requant, then a lookup or a residual add.
 
-    ``v = requant(acc) + zero_point``; with ``table``: ``table[clamp_i8(v) + 128]``; with ``residual``:
-    ``clamp(v + requant(residual))``, both unclamped before the sum; else ``clamp(v)``.
+    ``v = requant(acc) + zero_point``; with ``table`` [2^b]: ``table[clamp_ib(v) + 2^(b-1)]``; with
+    ``residual``: ``clamp(v + requant(residual))``, both unclamped before the sum; else ``clamp(v)``.
     """
     if table is not None:
-        return lookup(requant(accumulator, multipliers, shift, np.int8, zero_point), table)
+        index = signed_format(len(table).bit_length() - 1)
+        return lookup(requant(accumulator, multipliers, shift, index, zero_point), table)
     value = requant(accumulator, multipliers, shift, np.int64, zero_point)
     if residual is not None:
         scaled = requant(residual, residual_multiplier, residual_shift, np.int64)

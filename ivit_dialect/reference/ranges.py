@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,8 +23,28 @@ def as_int64(values: ArrayLike) -> Int64Array:
     return array.astype(np.int64, copy=False)
 
 
+@dataclass(frozen=True)
+class IntegerFormat:
+    """Integers in [low, high], held in ``dtype``: the ``out`` of values with fewer bits than their array.
+
+    NumPy takes it wherever it takes a dtype.
+    """
+
+    dtype: np.dtype[Any]
+    low: int
+    high: int
+
+
+def signed_format(bits: int) -> IntegerFormat:
+    """Signed integers of 2 to 16 bits, in int8 or int16."""
+    dtype = np.dtype(np.int8 if bits <= 8 else np.int16)
+    return IntegerFormat(dtype, -(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
+
 def integer_limits(dtype: DTypeLike) -> tuple[int, int]:
-    """Smallest and largest value of an integer dtype."""
+    """Smallest and largest value of an integer dtype, or of an ``IntegerFormat``."""
+    if isinstance(dtype, IntegerFormat):
+        return dtype.low, dtype.high
     info = np.iinfo(np.dtype(dtype).name)
     return int(info.min), int(info.max)
 

@@ -1,7 +1,7 @@
 // RUN: ivit-opt %s --verify-diagnostics --split-input-file | filecheck %s
 
 // ivit.attention (C1)
-// CHECK: Expected attribute i8 but got i16
+// CHECK: Expected one of i2..i8 but got i16
 %q, %k, %t = "test.op"() : () -> (tensor<?x5x16xi16>, tensor<?x5x16xi16>, tensor<256xui8>)
 %y = ivit.attention %q, %k, %q heads 2 softmax #ivit.delta_softmax<multiplier = 7, shift = 9, dividend = 4096, context_shift = 8> table(%t : tensor<256xui8>) : (tensor<?x5x16xi16>, tensor<?x5x16xi16>, tensor<?x5x16xi16>) -> tensor<?x5x16xi16>
 

@@ -226,6 +226,13 @@
 // -----
 
 // ivit.lookup (C3)
+// CHECK: ivit.lookup: table must have shape [1024], got [256]
+%x, %t = "test.op"() : () -> (tensor<?x4xi10>, tensor<256xi8>)
+%y = ivit.lookup %x, %t : (tensor<?x4xi10>, tensor<256xi8>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.lookup (C3)
 // CHECK: ivit.lookup: table must have shape [256], got [128]
 %x, %t = "test.op"() : () -> (tensor<?x4xi8>, tensor<128xi8>)
 %y = ivit.lookup %x, %t : (tensor<?x4xi8>, tensor<128xi8>) -> tensor<?x4xi8>

@@ -1,9 +1,37 @@
 // RUN: ivit-opt %s --verify-diagnostics --split-input-file | filecheck %s
 
 // ivit.linear (C1)
-// CHECK: Expected attribute i8 but got i16
+// CHECK: Expected one of i2..i8 but got i16
 %x, %w, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<3x4xi16>, tensor<3xi32>)
 %y = ivit.linear %x, %w, %b : (tensor<?x4xi8>, tensor<3x4xi16>, tensor<3xi32>) -> tensor<?x3xi32>
+
+// -----
+
+// ivit.linear (C1)
+// CHECK: Expected one of i2..i16 but got i17
+%x, %w, %b = "test.op"() : () -> (tensor<?x4xi17>, tensor<3x4xi8>, tensor<3xi32>)
+%y = ivit.linear %x, %w, %b : (tensor<?x4xi17>, tensor<3x4xi8>, tensor<3xi32>) -> tensor<?x3xi32>
+
+// -----
+
+// ivit.linear (C6)
+// CHECK: ivit.linear: int32 accumulator may wrap: 8192 products of up to 2048 x 128
+%x, %w, %b = "test.op"() : () -> (tensor<?x8192xi12>, tensor<3x8192xi8>, tensor<3xi32>)
+%y = ivit.linear %x, %w, %b : (tensor<?x8192xi12>, tensor<3x8192xi8>, tensor<3xi32>) -> tensor<?x3xi32>
+
+// -----
+
+// ivit.linear (C10)
+// CHECK: ivit.linear: zero_point must lie in [-8, 7], got 8
+%x, %w, %b, %m = "test.op"() : () -> (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>, tensor<3xi32>)
+%y = ivit.linear %x, %w, %b requant(%m shift 33 : tensor<3xi32>) zero_point 8 : (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>) -> tensor<?x3xi4>
+
+// -----
+
+// ivit.linear (C10)
+// CHECK: ivit.linear: zero_point must lie in [-512, 511], got 512
+%x, %w, %b, %m, %t = "test.op"() : () -> (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>, tensor<3xi32>, tensor<1024xi16>)
+%y = ivit.linear %x, %w, %b requant(%m shift 33 : tensor<3xi32>) lookup(%t : tensor<1024xi16>) zero_point 512 : (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>) -> tensor<?x3xi16>
 
 // -----
 
@@ -114,7 +142,7 @@
 // -----
 
 // ivit.linear (C13)
-// CHECK: ivit.linear: table must have shape [256], got [255]
+// CHECK: ivit.linear: table must have 2^b entries, b in [2, 12], got [255]
 %x, %w, %b, %m, %t = "test.op"() : () -> (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>, tensor<3xi32>, tensor<255xi8>)
 %y = ivit.linear %x, %w, %b requant(%m shift 33 : tensor<3xi32>) lookup(%t : tensor<255xi8>) : (tensor<?x4xi8>, tensor<3x4xi8>, tensor<3xi32>) -> tensor<?x3xi8>
 
@@ -276,7 +304,7 @@
 // -----
 
 // ivit.matmul (C1)
-// CHECK: Expected attribute i8 but got ui8
+// CHECK: Expected one of i2..i8 but got ui8
 %a, %b = "test.op"() : () -> (tensor<?x2x3x4xi8>, tensor<?x2x4x5xui8>)
 %y = ivit.matmul %a, %b : (tensor<?x2x3x4xi8>, tensor<?x2x4x5xui8>) -> tensor<?x2x3x5xi32>
 

@@ -162,7 +162,7 @@
 // -----
 
 // ivit.shiftmax (C1)
-// CHECK: Expected attribute i8 but got i32
+// CHECK: Expected one of i2..i8 but got i32
 %x = "test.op"() : () -> (tensor<?x4xi32>)
 %y = ivit.shiftmax %x x0 20 n 15 bits 16 : tensor<?x4xi32> -> tensor<?x4xi16>
 
@@ -196,14 +196,14 @@
 
 // -----
 
-// ivit.shiftmax (C5)
-// CHECK: ivit.shiftmax: output must be i8 or i16, got i32
+// ivit.shiftmax (C1)
+// CHECK: Expected one of i2..i16 but got i32
 %x = "test.op"() : () -> (tensor<?x4xi8>)
 %y = ivit.shiftmax %x x0 20 n 15 bits 16 : tensor<?x4xi8> -> tensor<?x4xi32>
 
 // -----
 
-// ivit.shiftmax (C6)
+// ivit.shiftmax (C5)
 // CHECK: ivit.shiftmax: bits must lie in [2, 8], got 9
 %x = "test.op"() : () -> (tensor<?x4xi8>)
 %y = ivit.shiftmax %x x0 20 n 15 bits 9 : tensor<?x4xi8> -> tensor<?x4xi8>
@@ -239,9 +239,9 @@
 // -----
 
 // ivit.layernorm (C1)
-// CHECK: Expected attribute i16 but got i8
-%x, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi32>, tensor<4xi64>)
-%y = ivit.layernorm %x * %m + %b shift 40 epsilon 1 : (tensor<?x4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+// CHECK: Expected one of i2..i16 but got i32
+%x, %m, %b = "test.op"() : () -> (tensor<?x4xi32>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.layernorm %x * %m + %b shift 40 epsilon 1 : (tensor<?x4xi32>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
 
 // -----
 
@@ -281,9 +281,9 @@
 // -----
 
 // ivit.i_layernorm (C1)
-// CHECK: Expected attribute i16 but got i8
-%x, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi32>, tensor<4xi64>)
-%y = ivit.i_layernorm %x * %m + %b shift 40 : (tensor<?x4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+// CHECK: Expected one of i2..i16 but got i32
+%x, %m, %b = "test.op"() : () -> (tensor<?x4xi32>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.i_layernorm %x * %m + %b shift 40 : (tensor<?x4xi32>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
 
 // -----
 
