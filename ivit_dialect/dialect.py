@@ -41,6 +41,7 @@ from ivit_dialect.ops.nonlinear import (
 )
 from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
 
+from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
 Ivit = Dialect(
     "ivit",
     [
@@ -77,6 +78,7 @@ Ivit = Dialect(
         SliceTokensOp,
         SoftmaxOp,
         SplatOp,
+        ShiftMatmulOp,
         SplitHeadsOp,
         SubiOp,
     ],

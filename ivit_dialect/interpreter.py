@@ -17,6 +17,7 @@ from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions
 from ivit_dialect.implementations.l1 import L1Functions
 from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
+from ivit_dialect.implementations.probabilities import ProbabilityFunctions
 from ivit_dialect.store import WeightStore
 
 ENTRY = "main"
@@ -77,6 +78,8 @@ def call(
     interpreter.register_implementations(IvitFunctions(store))
     interpreter.register_implementations(L1Functions())
     try:
+    interpreter.register_implementations(ProbabilityFunctions())
+    interpreter.register_implementations(IbertFunctions())
         return interpreter.call_op(entry, args)
     except (OverflowError, ValueError) as error:
         kind = OverflowError if isinstance(error, OverflowError) else ValueError

@@ -12,6 +12,8 @@ from xdsl.ir import SSAValue
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp
+from ivit_dialect.ops.shift_matmul import MOST_SHIFT, ShiftMatmulOp
+from ivit_dialect.reference.shift_matmul import shift_weights
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import integer_range, tensor_types
 
@@ -69,6 +71,19 @@ def matmul_bound(op: MatmulOp) -> Bound:
     (lhs_type,) = tensor_types(op.lhs)
     least, greatest = product_bound(type_bound(op.lhs), rhs)
     terms = lhs_type.get_shape()[-1]
+    return terms * least, terms * greatest
+
+
+def shift_matmul_bound(op: ShiftMatmulOp, store: WeightStore) -> Bound:
+    """All accumulators of a product with codes, from the shifts; OverflowError where these leave [-1, 15].
+
+    Shifts that the store does not have may be any in that range.
+    """
+    eta, shifts = 0 if op.eta is None else op.eta.value.data, stored(op.shifts, store)
+    weights = np.array([-eta, (1 << MOST_SHIFT) - eta]) if shifts is None else shift_weights(shifts, eta)
+    least, greatest = product_bound((int(weights.min()), int(weights.max())), type_bound(op.rhs))
+    (codes_type,) = tensor_types(op.lhs)
+    terms = codes_type.get_shape()[-1]
     return terms * least, terms * greatest
 
 

@@ -26,9 +26,18 @@ from ivit_dialect.ops.elementwise import AffineOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
+from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types
-from passes.bounds import Bound, accumulator_bounds, matmul_bound, product_bound, stored, type_bound
+from passes.bounds import (
+    Bound,
+    accumulator_bounds,
+    matmul_bound,
+    product_bound,
+    shift_matmul_bound,
+    stored,
+    type_bound,
+)
 from passes.location import describe_result
 
 ACCUMULATOR_ATTRIBUTE = "ivit.accumulator"
@@ -75,6 +84,20 @@ def _prove_product(op: MatmulOp) -> None:
             op,
             f"its int32 accumulators can reach [{least}, {greatest}]",
             "take the i16 side from ivit.shiftmax, whose rows sum to at most 2^15, or fewer terms",
+        )
+
+
+def _prove_shift_product(op: ShiftMatmulOp, store: WeightStore) -> None:
+    try:
+        least, greatest = shift_matmul_bound(op, store)
+    except OverflowError as error:
+        raise _refusal(op, str(error), "give shifts from -1 to 15") from error
+    if least < INT32[0] or greatest > INT32[1]:
+        raise _refusal(
+            op,
+            f"its int32 accumulators can reach [{least}, {greatest}]",
+            "lower all shifts, or take fewer terms",
+            shifts=_known(op.shifts, store),
         )
 
 
@@ -156,6 +179,8 @@ class ProveNoOverflowPass(ModulePass):
                     _prove_affine(inner, inner.scale, inner.offset, _normalised_bound(inner), store)
                 case MatmulOp():
                     _prove_product(inner)
+                case ShiftMatmulOp():
+                    _prove_shift_product(inner, store)
                 case SoftmaxOp():
                     (scores,) = tensor_types(inner.input)
                     _prove_softmax(

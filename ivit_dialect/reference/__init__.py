@@ -33,6 +33,7 @@ __all__ = [
     "ShiftmaxSoftmax",
     "add",
     "addi",
+from ivit_dialect.reference.shift_matmul import shift_matmul
     "affine",
     "attention",
     "conv2d",
@@ -68,3 +69,4 @@ __all__ = [
     "split_heads",
     "subi",
 ]
+    "shift_matmul",

@@ -15,7 +15,6 @@ from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
     FORM,
     activation,
-    config_number,
     each_lane,
     load,
     loop_step,
@@ -28,7 +27,7 @@ from lowering.kernels.elements import (
 from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
 from lowering.kernels.requant import form_with, prepared_requant, zero_points
 from lowering.kernels.signature import Choice, Config, Signature
-from lowering.targets import Target
+from lowering.targets import DotInstruction, Target
 
 SCRATCH_BYTES = 1 << 17
 """What a packed part of the right operand may take of the stack."""
@@ -47,17 +46,19 @@ def plan_matmul(op: MatmulOp, target: Target) -> Launch:
     return Launch("matmul", (activation(op.lhs), activation(op.rhs)), config, scalars)
 
 
-class _Block:
-    """Some columns of the right operand: ``size`` of them, packed head by head."""
+class ColumnBlock:
+    """Some columns of the right operand: ``size`` of them, packed head by head.
+
+    What the left operand's elements stand for, and what is done to the products, are methods of their own.
+    """
 
     def __init__(self, b: KernelBuilder, size: int) -> None:
         self._b = b
         self._heads, self._count, self._inner = shape(b.inputs[0])
         self._outer = shape(b.outputs[0])[2]
-        self._lhs, self._rhs, self._target = (rows_of(b, x) for x in (*b.inputs, b.outputs[0]))
+        self._lhs, self._rhs, self._target = (rows_of(b, x) for x in (*b.inputs[:2], b.outputs[0]))
         self._rows = min(b.target.tile_rows, self._count)
-        wide = element_width(self._lhs) == 16
-        instruction = b.target.pair_dot if wide else b.target.weight_dot
+        instruction = self._instruction()
         self._unsigned = unsigned_inputs(b)[0]
         self._offsets = instruction.depth == 4 and not self._unsigned
         self._left = Groups.allocate(b, self._rows, self._inner, instruction)
@@ -70,6 +71,10 @@ class _Block:
             counts = (self._step, 0)
             self._requant = prepared_requant(b, counts, multiplier="multiplier")
             self._zero_points = zero_points(b, counts, self._requant)
+
+    def _instruction(self) -> DotInstruction:
+        wide = element_width(self._lhs) == 16
+        return self._b.target.pair_dot if wide else self._b.target.weight_dot
 
     def build(self, column: Value) -> None:
         """Columns from ``column`` on; heads x tiles of rows are split among the threads."""
@@ -84,7 +89,7 @@ class _Block:
 
     def _pack(self, head: Value, column: Value) -> None:
         b = self._b
-        if config_number(b, "transposed"):
+        if b.flag("transposed"):
             self._right.pack_columns(self._rhs, b.add(b.mul(head, self._outer), column), 0)
         else:
             self._right.pack_rows(self._rhs, b.mul(head, self._inner), column)
@@ -127,14 +132,14 @@ class _Block:
         each_lane(b, self._right.outer, self._step, body)
 
 
-def build_matmul(b: KernelBuilder) -> None:
+def build_matmul(b: KernelBuilder, kind: type[ColumnBlock] = ColumnBlock) -> None:
     """Blocks of columns that fit the scratch, then the rest."""
     inner, outer = shape(b.inputs[0])[2], shape(b.outputs[0])[2]
     columns = b.target.tile_columns
     size = min(outer, max(SCRATCH_BYTES // inner // columns, 1) * columns)
     whole, rest = divmod(outer, size)
-    blocks = _Block(b, size)
-    last = _Block(b, rest) if rest else None
+    blocks = kind(b, size)
+    last = kind(b, rest) if rest else None
     with b.loop(0, whole) as block:
         blocks.build(b.mul(block.index, size))
     if last is not None:

@@ -26,6 +26,7 @@ def families() -> dict[str, KernelFamily]:
         reduce,
         requant,
         softmax,
+        shift_matmul,
         tokens,
     )
 
@@ -46,6 +47,7 @@ def families() -> dict[str, KernelFamily]:
         *requant.FAMILIES,
         *softmax.FAMILIES,
     )
+        *shift_matmul.FAMILIES,
     return {family.name: family for family in listed}
 
 

@@ -142,6 +142,29 @@ COMPARED = (
 """The approximations of the literature."""
 
 
+PROBABILITIES = (
+    HEAD
+    + """
+  %n = ivit.requant %x * 1300000000 shift 36 : tensor<?x7x12xi16> -> tensor<?x7x12xi8>
+"""
+    + QKV
+    + """
+  %shifts = ivit.constant "code.shifts" : tensor<256xi8>
+  %e, %total = ivit.softmax %s * 1717986918 shift 36 table %exp
+    : (tensor<?x3x7x7xi32>, tensor<256xui8>) -> tensor<?x3x7x7xui8>, tensor<?x3x7x1xi32>
+  %c = ivit.shift_matmul %e, %h shifts %shifts eta 4
+    : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<256xi8>) -> tensor<?x3x7x4xi32>
+  %c8 = ivit.requant %c * 1500000000 shift 41 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
+  %a = ivit.merge_heads %c8 : tensor<?x3x7x4xi8> -> tensor<?x7x12xi8>
+  %sum = ivit.reduce sum %a dim 1 : tensor<?x7x12xi8> -> tensor<?x1x12xi32>
+  %mean = ivit.requant %sum * 306783378 shift 31 : tensor<?x1x12xi32> -> tensor<?x1x12xi16>
+  func.return %mean : tensor<?x1x12xi16>
+}
+"""
+)
+"""Probabilities in few bits."""
+
+
 def weights() -> WeightStore:
     rng = np.random.default_rng(11)
 
@@ -158,6 +181,7 @@ def weights() -> WeightStore:
             "exp.table": np.rint(255 * np.exp(-np.arange(256) / 40)).astype(np.uint8),
             "gelu.table": draw(-128, 128, np.int8, 256),
             "positions": draw(-900, 900, np.int16, 1, 7, 12),
+            "code.shifts": (np.arange(256) % 17 - 1).astype(np.int8),
         }
     )
 
@@ -174,8 +198,20 @@ def has(module: ModuleOp, kind: type[Operation]) -> bool:
     return any(isinstance(op, kind) for op in module.walk())
 
 
-MODULES = {"exact": EXACT, "shifts": SHIFTS, "others": OTHERS, "compared": COMPARED}
-FORMS_OF = {"exact": tuple(FORMS), "shifts": tuple(FORMS), "others": ("",), "compared": ("",)}
+MODULES = {
+    "exact": EXACT,
+    "shifts": SHIFTS,
+    "others": OTHERS,
+    "compared": COMPARED,
+    "probabilities": PROBABILITIES,
+}
+FORMS_OF = {
+    "exact": tuple(FORMS),
+    "shifts": tuple(FORMS),
+    "others": ("",),
+    "compared": ("",),
+    "probabilities": ("",),
+}
 NAMES = dict(zip(FORMS, ("unfused", "decomposed", "fused"), strict=True))
 CASES = [(name, pipeline) for name, pipelines in FORMS_OF.items() for pipeline in pipelines]
 

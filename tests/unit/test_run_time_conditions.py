@@ -75,6 +75,22 @@ CONDITIONS = [
         "matmul: accumulator: [4261282816, 4261282816] leaves",
         (np.full((1, 1, 1, 1024), 32767, I16), np.full((1, 1, 1024, 1), 127, I8)),
     ),
+    *(
+        Condition(
+            "ivit.shift_matmul",
+            tag,
+            "ivit.shift_matmul %0, %1 shifts %2"
+            " : (tensor<1x1x1x513xui8>, tensor<1x1x513x1xi8>, tensor<1xi8>) -> tensor<1x1x1x1xi32>",
+            f"shift_matmul: {message}",
+            (np.full((1, 1, 1, 513), code, U8), np.full((1, 1, 513, 1), -128, I8), np.array([shift], I8)),
+        )
+        for tag, code, shift, message in (
+            ("R1", 1, 0, "codes: [1, 1] leaves [0, 0]"),
+            ("R2", 0, 16, "shifts: [16, 16] leaves [-1, 15]"),
+            ("R2", 0, -2, "shifts: [-2, -2] leaves [-1, 15]"),
+            ("R3", 0, 15, "accumulator: [-2151677952, -2151677952] leaves"),
+        )
+    ),
     Condition(
         "ivit.constant",
         "R1",
