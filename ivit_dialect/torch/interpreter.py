@@ -72,7 +72,7 @@ def _typed(value: Any, result: Attribute) -> Any:
     """A tensor in its element type; ValueError unless its sizes are those of its type."""
     if not isinstance(result, ValueTensorType):
         return value
-    array = np.asarray(value, dtype=numpy_dtype(result.dtype))
+    array = np.asanyarray(value, dtype=numpy_dtype(result.dtype))
     if not _fits(array.shape, result):
         raise ValueError(f"computed sizes {list(array.shape)} where the type says {result}")
     return array

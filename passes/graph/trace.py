@@ -21,6 +21,7 @@ from xdsl.ir import Operation, SSAValue
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.interpreter import TorchFunctions
 from ivit_dialect.torch.kernels import KERNELS
+from passes.graph.derived import float64
 from passes.graph.layout import Rows, View, canonical, read_rows
 from passes.graph.movement import MOVEMENT
 from passes.graph.nodes import Graph, ImageNode, LinearNode, Node, TokenSlice
@@ -149,7 +150,7 @@ class Tracer:
         """A constant with a leading batch dimension, without it; ValueError where images differ."""
         if np.any(array != array[:1]):
             raise ValueError("a constant that differs between the images of a batch is not supported")
-        return np.asarray(array[0], np.float64)
+        return float64(array[0])
 
 
 def _leaves(values: tuple[Value, ...]) -> list[Value]:

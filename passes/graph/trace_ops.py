@@ -28,6 +28,7 @@ from ivit_dialect.torch.ops_pointwise import (
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
+from passes.graph.derived import float64
 from passes.graph.layout import View, canonical, heads_index, read_heads
 from passes.graph.nodes import (
     AttentionNode,
@@ -50,7 +51,7 @@ from passes.wording import ATTENTION_DROPOUT, CAUSAL
 
 def _vector(value: Value, size: int, default: float) -> NDArray[np.float64]:
     """A parameter [size], or ``default`` throughout for None."""
-    return np.full(size, default) if value is None else np.asarray(value, np.float64)
+    return np.full(size, default) if value is None else float64(value)
 
 
 def _convolution(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
@@ -75,7 +76,7 @@ def _convolution(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> 
             location=op.location,
             range=read_range(op),
             image=node,
-            weight=np.asarray(weight, np.float64).transpose(0, 2, 3, 1),
+            weight=float64(weight).transpose(0, 2, 3, 1),
             bias=_vector(bias, outs, 0.0),
         )
     )
@@ -110,12 +111,22 @@ def _linear(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         raise ValueError("linear takes an activation, and a weight and bias that are constants")
     rows = tracer.rows(x)
     outs = len(weight)
-    ordered = np.zeros((outs, rows.tokens.node.channels))
-    for column, channel in enumerate(rows.channels):
-        ordered[:, channel] += weight[:, column]
+    ordered = _in_channel_order(float64(weight), rows.channels, rows.tokens.node.channels)
     flat = x.index.ndim == 2 and rows.tokens.count == 1
     node = _linear_node(tracer, op, rows.tokens, ordered, _vector(bias, outs, 0.0), flat)
     return tracer.view(node, (*x.index.shape[:-1], outs))
+
+
+def _in_channel_order(
+    weight: NDArray[np.float64], channels: NDArray[np.int64], count: int
+) -> NDArray[np.float64]:
+    """Columns of ``weight``, of which column ``j`` is for ``channels[j]``, one for each of ``count``."""
+    if len(channels) == count and np.array_equal(np.sort(channels), np.arange(count)):
+        return weight[:, np.argsort(channels)]
+    ordered = np.zeros((len(weight), count))
+    for column, channel in enumerate(channels):
+        ordered[:, channel] += weight[:, column]
+    return ordered
 
 
 def _linear_node(
@@ -275,7 +286,7 @@ def _div(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         raise ValueError("only the quotient of an activation by a constant is supported")
     if np.any(np.asarray(rhs) == 0):
         raise ValueError("division by zero")
-    return scale(tracer, op, lhs, 1.0 / np.asarray(rhs, np.float64))
+    return scale(tracer, op, lhs, 1.0 / float64(rhs))
 
 
 def _cat(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:

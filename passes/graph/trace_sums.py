@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.ir import Operation
 
+from passes.graph.derived import float64
 from passes.graph.layout import View
 from passes.graph.nodes import (
     ConvNode,
@@ -29,8 +30,8 @@ def add(tracer: Tracer, op: Operation, lhs: Value, rhs: Value, alpha: float) -> 
     if isinstance(lhs, View) and isinstance(rhs, View):
         return _add_views(tracer, op, lhs, rhs, alpha)
     if isinstance(lhs, View):
-        return _add_constant(tracer, op, lhs, alpha * np.asarray(rhs, np.float64))
-    return _add_constant(tracer, op, scale(tracer, op, rhs, alpha), np.asarray(lhs, np.float64))
+        return _add_constant(tracer, op, lhs, alpha * float64(rhs))
+    return _add_constant(tracer, op, scale(tracer, op, rhs, alpha), float64(lhs))
 
 
 def _add_views(tracer: Tracer, op: Operation, lhs: View, rhs: View, alpha: float) -> View:
@@ -97,7 +98,7 @@ def _plus(tracer: Tracer, node: Node, offsets: NDArray[np.float64], op: Operatio
 
 def scale(tracer: Tracer, op: Operation, x: View, factor: Value) -> View:
     """``x`` times a number, or a constant of one value a channel (LayerScale), folded into its maker."""
-    factors = np.asarray(factor, np.float64)
+    factors = float64(factor)
     if factors.size == 1 and float(factors.reshape(-1)[0]) == 1.0:
         return x
     node = x.node
@@ -122,10 +123,13 @@ def _by_channel(x: View, factors: NDArray[np.float64]) -> NDArray[np.float64]:
     shape = x.index.shape
     if np.broadcast_shapes(shape, factors.shape) != shape:
         raise ValueError(f"a constant of shape {list(factors.shape)} does not broadcast to {list(shape)}")
-    each = np.ones(x.node.channels)
     channels = x.index % x.node.channels
     full = np.broadcast_to(factors, shape)
-    each[channels] = full
+    found, first = np.unique(channels, return_index=True)
+    each = full.reshape(-1)[first]
+    if len(found) < x.node.channels:
+        each, some = np.ones(x.node.channels), each
+        each[found] = some
     if np.any(each[channels] != full):
         raise ValueError("a product with a constant that differs between tokens is not supported")
     return each
@@ -174,7 +178,7 @@ def _join_channels(tracer: Tracer, op: Operation, parts: list[Value]) -> View:
 def _constant_tokens(tracer: Tracer, part: Value) -> NDArray[np.float64]:
     """[P, C] of a constant [N, P, C], or of a view of the constant tokens of a prefix."""
     if not isinstance(part, View):
-        array: NDArray[Any] = np.asarray(part)
+        array: NDArray[Any] = np.asanyarray(part)
         return tracer.unbatched(array)
     tokens = tracer.plain_rows(part).tokens
     end = tokens.start + tokens.count
