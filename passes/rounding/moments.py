@@ -1,0 +1,70 @@
+"""What the rounding of a layer needs to know of its inputs: second moments, and means image by image.
+
+The error that a change E [O, I] of the weights makes in the outputs is ``‖X Eᵀ‖² = tr(E G Eᵀ)`` with
+``G = Xᵀ X`` (AdaRound, arXiv 2004.10568, Eq. 13), so the rows themselves need not be kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class InputMoments:
+    """Of the inputs of one linear layer; batches are joined by ``+``.
+
+    ``gram``, ``cross`` float64 [I, I]: Σ x xᵀ and Σ x x'ᵀ over ``rows`` rows, x quantised and x' float;
+    ``means``, ``float_means`` float64 [N, I]: the mean row of each image.
+    """
+
+    gram: NDArray[np.float64]
+    cross: NDArray[np.float64]
+    rows: int
+    means: NDArray[np.float64]
+    float_means: NDArray[np.float64]
+
+    def __add__(self, other: InputMoments) -> InputMoments:
+        return InputMoments(
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.rows + other.rows,
+            np.concatenate([self.means, other.means]),
+            np.concatenate([self.float_means, other.float_means]),
+        )
+
+    def centred(self) -> InputMoments:
+        """About the means: what is left for the weights where the bias takes the mean error."""
+        mean, float_mean = self.means.mean(axis=0), self.float_means.mean(axis=0)
+        return InputMoments(
+            self.gram - self.rows * np.outer(mean, mean),
+            self.cross - self.rows * np.outer(mean, float_mean),
+            self.rows,
+            self.means - mean,
+            self.float_means - float_mean,
+        )
+
+
+def input_moments(quantised: NDArray[np.float32], reference: NDArray[np.float32]) -> InputMoments:
+    """The moments of inputs [N, T, I] of N images, as quantised and as the float model has them.
+
+    Products are summed in float32 within one call (relative error about 1e-6), in float64 between calls.
+    ValueError for shapes that differ, no rows, NaN and infinities.
+    """
+    if quantised.ndim != 3 or quantised.shape != reference.shape or quantised.size == 0:
+        raise ValueError(f"inputs of a layer must be [N, T, I], got {quantised.shape} and {reference.shape}")
+    channels = quantised.shape[-1]
+    rows, float_rows = quantised.reshape(-1, channels), reference.reshape(-1, channels)
+    gram = (rows.T @ rows).astype(np.float64)
+    cross = gram.copy() if rows is float_rows else (rows.T @ float_rows).astype(np.float64)
+    if not (np.all(np.isfinite(gram)) and np.all(np.isfinite(cross))):
+        raise ValueError("the inputs of a layer hold NaN or infinity")
+    means = quantised.mean(axis=1, dtype=np.float64), reference.mean(axis=1, dtype=np.float64)
+    return InputMoments(gram, cross, len(rows), *means)
+
+
+def output_errors(change: NDArray[np.float64], gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``‖X e‖²`` of each row e of ``change`` [O, I]: float64 [O], never below 0."""
+    return np.maximum(np.einsum("oi,oi->o", change @ gram, change), 0.0)

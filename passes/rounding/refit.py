@@ -1,0 +1,57 @@
+"""Float weights fitted to the inputs that a layer really sees: ``X_q W'ᵀ ~ X W ᵀ`` by damped least squares.
+
+The quantised inputs X_q differ from the float model's X in ways that a linear layer can partly undo. Ridge
+regression towards W: ``W' = argmin ‖X_q W'ᵀ - X Wᵀ‖² + λ ‖W' - W‖²``, ``W'ᵀ = (G + λ I)⁻¹ (C + λ I) Wᵀ`` with
+``G = X_qᵀ X_q`` and ``C = X_qᵀ X`` (the error compensation of GPTQ, arXiv 2210.17323, Eq. 1, with the float
+model's outputs as target). It pays at 4 bits; at 8 bits it follows the calibration images too closely.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from passes.rounding.moments import InputMoments
+
+DAMPING = 0.1
+"""λ over the mean of the diagonal of G."""
+
+
+def refit(
+    weight: NDArray[np.float64],
+    bias: NDArray[np.float64],
+    moments: InputMoments,
+    damping: float = DAMPING,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """weight [O, I] and bias [O] anew; the error on the calibration inputs is never above the one before.
+
+    Weights are fitted about the means and the bias then takes the mean error, which is the joint optimum.
+    With no inputs but zeros nothing changes. ValueError for a damping that is not positive.
+    """
+    if not damping > 0.0:
+        raise ValueError(f"the damping of a refit must be positive, got {damping}")
+    centred = moments.centred()
+    ridge = damping * float(np.mean(np.diag(moments.gram)))
+    if ridge <= 0.0:
+        return weight, bias
+    damped = centred.gram + ridge * np.eye(len(centred.gram))
+    change = np.linalg.solve(damped, (centred.cross - centred.gram) @ weight.T).T
+    fitted = weight + change
+    offset = weight @ moments.float_means.mean(axis=0) - fitted @ moments.means.mean(axis=0)
+    return fitted, bias + offset
+
+
+def remaining_error(
+    weight: NDArray[np.float64],
+    offset: NDArray[np.float64],
+    fitted: NDArray[np.float64],
+    moments: InputMoments,
+) -> NDArray[np.float64]:
+    """Σ over the rows of ``(x_q fitted_oᵀ + offset_o - x weight_oᵀ)²`` but for a constant of the layer: [O].
+
+    The constant is ``Σ (x weight_oᵀ)²``, which no choice of ``fitted`` changes: compare, do not take roots.
+    """
+    mean, float_mean = moments.means.mean(axis=0), moments.float_means.mean(axis=0)
+    quadratic = np.einsum("oi,oi->o", fitted @ moments.gram - 2 * weight @ moments.cross.T, fitted)
+    linear = 2 * offset * (fitted @ mean - weight @ float_mean) + offset**2
+    return quadratic + moments.rows * linear
