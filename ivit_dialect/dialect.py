@@ -40,8 +40,8 @@ from ivit_dialect.ops.nonlinear import (
     SoftmaxOp,
 )
 from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
-
 from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
+
 Ivit = Dialect(
     "ivit",
     [
@@ -74,11 +74,11 @@ Ivit = Dialect(
         ShiftExpOp,
         ShiftGeluOp,
         ShiftmaxOp,
+        ShiftMatmulOp,
         ShiftRightOp,
         SliceTokensOp,
         SoftmaxOp,
         SplatOp,
-        ShiftMatmulOp,
         SplitHeadsOp,
         SubiOp,
     ],

@@ -13,11 +13,13 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
+from ivit_dialect.implementations.floating import FloatFunctions
+from ivit_dialect.implementations.ibert import IbertFunctions
 from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions, require_array
 from ivit_dialect.implementations.l1 import L1Functions
+from ivit_dialect.implementations.probabilities import ProbabilityFunctions
 from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
-from ivit_dialect.implementations.probabilities import ProbabilityFunctions
 from ivit_dialect.store import WeightStore
 
 ENTRY = "main"
@@ -76,10 +78,11 @@ def call(
     interpreter.register_implementations(FuncFunctions())
     interpreter.register_implementations(TensorFunctions())
     interpreter.register_implementations(IvitFunctions(store))
-    interpreter.register_implementations(L1Functions())
-    try:
     interpreter.register_implementations(ProbabilityFunctions())
     interpreter.register_implementations(IbertFunctions())
+    interpreter.register_implementations(L1Functions())
+    interpreter.register_implementations(FloatFunctions(store))
+    try:
         return interpreter.call_op(entry, args)
     except (OverflowError, ValueError) as error:
         kind = OverflowError if isinstance(error, OverflowError) else ValueError

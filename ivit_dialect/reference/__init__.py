@@ -26,6 +26,7 @@ from ivit_dialect.reference.linear import conv2d, linear, linear_epilogue, matmu
 from ivit_dialect.reference.norm import i_layernorm, layernorm
 from ivit_dialect.reference.roots import isqrt, newton_sqrt, rsqrt
 from ivit_dialect.reference.shape import merge_heads, prepend_tokens, reshape, slice_tokens, split_heads
+from ivit_dialect.reference.shift_matmul import shift_matmul
 from ivit_dialect.reference.softmax import intdiv, shiftexp, shiftmax, softmax
 
 __all__ = [
@@ -33,7 +34,6 @@ __all__ = [
     "ShiftmaxSoftmax",
     "add",
     "addi",
-from ivit_dialect.reference.shift_matmul import shift_matmul
     "affine",
     "attention",
     "conv2d",
@@ -60,6 +60,7 @@ from ivit_dialect.reference.shift_matmul import shift_matmul
     "rounding_shift_right",
     "row_requant",
     "rsqrt",
+    "shift_matmul",
     "shift_right",
     "shiftexp",
     "shiftgelu",
@@ -69,4 +70,3 @@ from ivit_dialect.reference.shift_matmul import shift_matmul
     "split_heads",
     "subi",
 ]
-    "shift_matmul",

@@ -25,8 +25,8 @@ def families() -> dict[str, KernelFamily]:
         primitives,
         reduce,
         requant,
-        softmax,
         shift_matmul,
+        softmax,
         tokens,
     )
 
@@ -45,9 +45,9 @@ def families() -> dict[str, KernelFamily]:
         *primitives.FAMILIES,
         *reduce.FAMILIES,
         *requant.FAMILIES,
+        *shift_matmul.FAMILIES,
         *softmax.FAMILIES,
     )
-        *shift_matmul.FAMILIES,
     return {family.name: family for family in listed}
 
 
