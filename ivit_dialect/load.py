@@ -32,6 +32,7 @@ from ivit_dialect.dialect import Ivit
 from ivit_dialect.element_types import check_array, numpy_dtype
 from ivit_dialect.files import check_readable, check_writable, whole_file
 from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.floating import FloatConstantOp, IvitFloat
 from ivit_dialect.parser import ModuleParser
 from ivit_dialect.resources import Resources, split_resources
 from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore, store_path
@@ -127,7 +128,7 @@ def _location_text(location: LocationAttr) -> str:
 
 
 def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resources]:
-    for dialect in (Builtin, Func, Tensor, Torch, Ivit):
+    for dialect in (Builtin, Func, Tensor, Torch, Ivit, IvitFloat):
         if ctx.get_optional_dialect(dialect.name) is None:
             ctx.load_dialect(dialect)
     body, resources = split_resources(text, name)
@@ -214,7 +215,7 @@ def _verify_order(block: Block) -> None:
 def _weights(module: ModuleOp) -> Iterator[tuple[Operation, str, TensorType[Any]]]:
     """Each op that names a weight, with the key and the type."""
     for op in module.walk():
-        if isinstance(op, ConstantOp):
+        if isinstance(op, ConstantOp | FloatConstantOp):
             yield op, op.key.data, op.output.type
         for attribute in (*op.properties.values(), *op.attributes.values()):
             if isinstance(attribute, DenseResourceAttr):

@@ -12,10 +12,16 @@ def _ivit() -> Dialect:
     return Ivit
 
 
+def _ivit_float() -> Dialect:
+    from ivit_dialect.ops.floating import IvitFloat
+
+    return IvitFloat
+
+
 def _torch() -> Dialect:
     from ivit_dialect.torch import Torch
 
     return Torch
 
 
-IVIT_UNIVERSE = Universe(all_dialects={"ivit": _ivit, "torch": _torch})
+IVIT_UNIVERSE = Universe(all_dialects={"ivit": _ivit, "ivit_float": _ivit_float, "torch": _torch})

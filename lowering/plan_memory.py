@@ -23,6 +23,7 @@ from xdsl.utils.hints import isa
 
 from ivit_dialect.load import location_text
 from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
+from ivit_dialect.ops.floating import IvitFloat
 from ivit_dialect.ops.linear import Conv2dOp
 from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.types import IntegerTensor, tensor_types
@@ -228,6 +229,11 @@ def _remedy(op: Operation) -> str:
     """How an op that no kernel computes becomes one that a kernel does."""
     if isinstance(op, Conv2dOp):
         return "run --conv2d-to-linear (or --fuse) first"
+    if op.dialect_name() == IvitFloat.name:
+        return (
+            "it simulates floating point, which only the interpreter runs:"
+            " choose another family than float for softmax, gelu and layernorm"
+        )
     return "lower the model with --lower-to-int and --fuse first"
 
 

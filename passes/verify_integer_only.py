@@ -2,7 +2,8 @@
 
 Rejects float types, float attributes, and ops outside ``ivit``, ``func``, ``tensor`` and ``builtin`` (an
 ``arith.constant`` of index type, the extent of a dynamic reshape, is the one exception). Floats are allowed
-in the attributes ``ivit.input`` and ``ivit.output`` of a function, which only the host reads.
+in the attributes ``ivit.input`` and ``ivit.output`` of a function, which only the host reads; and ops of
+``ivit_float`` in a module that says of itself, by its attribute ``ivit.simulation``, that it is none to run.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.load import location_text
+from ivit_dialect.ops.floating import SIMULATION
 
 INTEGER_DIALECTS = ("ivit", "func", "tensor", "builtin")
+SIMULATION_DIALECT = "ivit_float"
 BOUNDARY_ATTRIBUTES = ("ivit.input", "ivit.output")
 
 
@@ -75,7 +78,16 @@ class VerifyIntegerOnlyPass(ModulePass):
     name = "verify-integer-only"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        simulated = SIMULATION in op.attributes
         for inner in op.walk():
+            if inner.dialect_name() == SIMULATION_DIALECT:
+                if simulated:
+                    continue
+                raise PassFailedException(
+                    f"{location_text(inner)}: {inner.name} computes in floating point: choose another family"
+                    " than float for it, as softmax=exact; or, to simulate, say softmax=float,"
+                    " gelu=float or layernorm=float to --lower-to-int"
+                )
             if not _is_integer_op(inner):
                 raise PassFailedException(
                     f"{location_text(inner)}: {inner.name} is not an integer op:"
