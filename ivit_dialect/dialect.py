@@ -25,6 +25,7 @@ from ivit_dialect.ops.elementwise import (
     RowRequantOp,
     SplatOp,
 )
+from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp, IbertSoftmaxOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
 from ivit_dialect.ops.nonlinear import (
@@ -52,6 +53,9 @@ Ivit = Dialect(
         ConstantOp,
         Conv2dOp,
         FloorDivOp,
+        IbertGeluOp,
+        IbertLayerNormOp,
+        IbertSoftmaxOp,
         ILayerNormOp,
         IntDivOp,
         IsqrtOp,

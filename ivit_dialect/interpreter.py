@@ -54,6 +54,19 @@ def entry_function(module: ModuleOp, name: str = ENTRY) -> FuncOp:
     raise ValueError(f"the module has no function @{name}")
 
 
+def interpreter_of(module: ModuleOp, store: WeightStore, *listeners: Interpreter.Listener) -> Interpreter:
+    """xDSL's interpreter with an implementation of every op that integer modules are made of."""
+    interpreter = Interpreter(module, listeners=listeners)
+    interpreter.register_implementations(FuncFunctions())
+    interpreter.register_implementations(TensorFunctions())
+    interpreter.register_implementations(IvitFunctions(store))
+    interpreter.register_implementations(ProbabilityFunctions())
+    interpreter.register_implementations(IbertFunctions())
+    interpreter.register_implementations(L1Functions())
+    interpreter.register_implementations(FloatFunctions(store))
+    return interpreter
+
+
 def call(
     module: ModuleOp,
     store: WeightStore,
@@ -74,14 +87,7 @@ def call(
     for index, (value, expected) in enumerate(zip(args, inputs, strict=True)):
         require_array(value, expected, f"argument {index} of @{function}")
     watch = Watch(observe)
-    interpreter = Interpreter(module, listeners=(watch,))
-    interpreter.register_implementations(FuncFunctions())
-    interpreter.register_implementations(TensorFunctions())
-    interpreter.register_implementations(IvitFunctions(store))
-    interpreter.register_implementations(ProbabilityFunctions())
-    interpreter.register_implementations(IbertFunctions())
-    interpreter.register_implementations(L1Functions())
-    interpreter.register_implementations(FloatFunctions(store))
+    interpreter = interpreter_of(module, store, watch)
     try:
         return interpreter.call_op(entry, args)
     except (OverflowError, ValueError) as error:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.ibert import IbertSoftmaxOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp
 from ivit_dialect.ops.shift_matmul import MOST_SHIFT, ShiftMatmulOp
@@ -63,15 +64,26 @@ def accumulator_bounds(op: LinearOp | Conv2dOp, store: WeightStore) -> tuple[NDA
 
 
 def matmul_bound(op: MatmulOp) -> Bound:
-    """All accumulators of a product, from the types; of Shiftmax rows, from their sum of 2^(bits-1)."""
+    """All accumulators of a product, from the types; of probabilities, from the sum of their row."""
     rhs = type_bound(op.rhs)
-    if isinstance(op.lhs.owner, ShiftmaxOp):
-        total = 1 << (op.lhs.owner.bits.value.data - 1)
+    total = _row_sum(op.lhs)
+    if total is not None:
         return total * rhs[0], total * rhs[1]
     (lhs_type,) = tensor_types(op.lhs)
     least, greatest = product_bound(type_bound(op.lhs), rhs)
     terms = lhs_type.get_shape()[-1]
     return terms * least, terms * greatest
+
+
+def _row_sum(probabilities: SSAValue) -> int | None:
+    """What a row of probabilities sums to at most; None for other values."""
+    match probabilities.owner:
+        case ShiftmaxOp() as op:
+            return 1 << (op.bits.value.data - 1)
+        case IbertSoftmaxOp() as op:
+            return 1 << op.bits.value.data
+        case _:
+            return None
 
 
 def shift_matmul_bound(op: ShiftMatmulOp, store: WeightStore) -> Bound:

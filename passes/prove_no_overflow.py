@@ -23,6 +23,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AffineOp
+from ivit_dialect.ops.ibert import IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
@@ -42,7 +43,8 @@ from passes.location import describe_result
 
 ACCUMULATOR_ATTRIBUTE = "ivit.accumulator"
 I_LAYERNORM_BOUND = 1 << 30
-L1_LAYERNORM_BOUND = 1 << 31
+INT32_BOUND = 1 << 31
+"""Of L1 LayerNorm, and of I-BERT's."""
 INT32 = (-(1 << 31), (1 << 31) - 1)
 
 
@@ -83,7 +85,8 @@ def _prove_product(op: MatmulOp) -> None:
         raise _refusal(
             op,
             f"its int32 accumulators can reach [{least}, {greatest}]",
-            "take the i16 side from ivit.shiftmax, whose rows sum to at most 2^15, or fewer terms",
+            "take the i16 side from ivit.shiftmax or ivit.ibert_softmax, whose rows sum to at most 2^15,"
+            " or fewer terms",
         )
 
 
@@ -135,10 +138,10 @@ def _prove_attention(op: AttentionOp) -> None:
         )
 
 
-def _normalised_bound(op: LayerNormOp | ILayerNormOp | L1LayerNormOp) -> int:
-    """The largest magnitude that enters the affine: ``sqrt(C)`` in Q20, 2^30 (I-LayerNorm) or 2^31 (L1)."""
-    if isinstance(op, L1LayerNormOp):
-        return L1_LAYERNORM_BOUND
+def _normalised_bound(op: LayerNormOp | ILayerNormOp | L1LayerNormOp | IbertLayerNormOp) -> int:
+    """The largest magnitude that enters the affine: ``sqrt(C)`` in Q20, 2^30 (I-LayerNorm), or 2^31."""
+    if isinstance(op, L1LayerNormOp | IbertLayerNormOp):
+        return INT32_BOUND
     if isinstance(op, ILayerNormOp):
         return I_LAYERNORM_BOUND
     (type_,) = tensor_types(op.input)
@@ -175,7 +178,7 @@ class ProveNoOverflowPass(ModulePass):
             match inner:
                 case LinearOp() | Conv2dOp():
                     _prove_accumulator(inner, store)
-                case LayerNormOp() | ILayerNormOp() | L1LayerNormOp():
+                case LayerNormOp() | ILayerNormOp() | L1LayerNormOp() | IbertLayerNormOp():
                     _prove_affine(inner, inner.scale, inner.offset, _normalised_bound(inner), store)
                 case MatmulOp():
                     _prove_product(inner)

@@ -16,6 +16,7 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern
 
 from ivit_dialect.ops.elementwise import AddOp, AffineOp, LookupOp, RequantOp
+from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp
@@ -26,6 +27,8 @@ from passes.location import KeepLocation, inherit, replace_keeping
 TOKENWISE: tuple[type[Operation], ...] = (
     AddOp,
     AffineOp,
+    IbertGeluOp,
+    IbertLayerNormOp,
     ILayerNormOp,
     L1LayerNormOp,
     LayerNormOp,

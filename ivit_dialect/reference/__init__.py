@@ -21,6 +21,13 @@ from ivit_dialect.reference.arithmetic import (
 from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
 from ivit_dialect.reference.elementwise import add, affine, lookup, requant, row_requant
 from ivit_dialect.reference.gelu import shiftgelu
+from ivit_dialect.reference.ibert import (
+    i_exp,
+    ibert_gelu,
+    ibert_layernorm,
+    ibert_softmax,
+    newton_floor_sqrt,
+)
 from ivit_dialect.reference.l1 import l1_layernorm
 from ivit_dialect.reference.linear import conv2d, linear, linear_epilogue, matmul, patchify
 from ivit_dialect.reference.norm import i_layernorm, layernorm
@@ -38,7 +45,11 @@ __all__ = [
     "attention",
     "conv2d",
     "floor_div",
+    "i_exp",
     "i_layernorm",
+    "ibert_gelu",
+    "ibert_layernorm",
+    "ibert_softmax",
     "intdiv",
     "isqrt",
     "l1_layernorm",
@@ -50,6 +61,7 @@ __all__ = [
     "maxi",
     "merge_heads",
     "muli",
+    "newton_floor_sqrt",
     "newton_sqrt",
     "patchify",
     "prepend_tokens",

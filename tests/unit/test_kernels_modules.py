@@ -110,6 +110,26 @@ SHIFTS = (
     )
 )
 
+IBERT = (
+    HEAD
+    + """
+  %n = ivit.ibert_layernorm %x * %ns + %no shift 50 variance_shift 2
+    : (tensor<?x7x12xi16>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
+"""
+    + QKV
+    + """
+  %s8 = ivit.requant %s * 1717986918 shift 38 : tensor<?x3x7x7xi32> -> tensor<?x3x7x7xi8>
+  %e = ivit.ibert_softmax %s8 x0 20 b 78 c 2325 n 4 bits 15 : tensor<?x3x7x7xi8> -> tensor<?x3x7x7xi16>
+  %c = ivit.matmul %e, %h : (tensor<?x3x7x7xi16>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi32>
+  %c8 = ivit.requant %c * 1500000000 shift 45 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
+"""
+    + TAIL.format(
+        gelu="  %g = ivit.ibert_gelu %f b -100 c -11000 one -687 shift 4"
+        " : tensor<?x7x12xi8> -> tensor<?x7x12xi32>",
+        type="i32",
+    )
+)
+
 OTHERS = """
 func.func @main(%image: tensor<?x7x12xi8>) -> tensor<?x3x7x1xi64> {
   %h = ivit.split_heads %image : tensor<?x7x12xi8> -> tensor<?x3x7x4xi8>
@@ -201,6 +221,7 @@ def has(module: ModuleOp, kind: type[Operation]) -> bool:
 MODULES = {
     "exact": EXACT,
     "shifts": SHIFTS,
+    "ibert": IBERT,
     "others": OTHERS,
     "compared": COMPARED,
     "probabilities": PROBABILITIES,
@@ -208,6 +229,7 @@ MODULES = {
 FORMS_OF = {
     "exact": tuple(FORMS),
     "shifts": tuple(FORMS),
+    "ibert": ("",),
     "others": ("",),
     "compared": ("",),
     "probabilities": ("",),

@@ -240,6 +240,13 @@ CONDITIONS = [
         (row(I16, 0, 6), *NORM[1:]),
     ),
     Condition(
+        "ivit.ibert_layernorm",
+        "R1",
+        f"ivit.ibert_layernorm %0 * %1 + %2 shift 1 variance_shift 0 : {NORM_TYPES}",
+        "affine: a sum leaves 64 bits",
+        (row(I16, 0, 6), *NORM[1:]),
+    ),
+    Condition(
         "ivit.l1_layernorm",
         "R1",
         f"ivit.l1_layernorm %0 * %1 + %2 shift 1 : {NORM_TYPES}",

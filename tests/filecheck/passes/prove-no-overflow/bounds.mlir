@@ -29,10 +29,19 @@ func.func @weights(%x: tensor<?x5x2xi8>) -> tensor<?x5x1xi32> {
   func.return %a : tensor<?x5x1xi32>
 }
 
-// The rows of Shiftmax sum to at most 2^15, however long they are; other int16 rows may have 511 terms.
+// The rows of Shiftmax and of I-BERT's softmax sum to at most 2^15, however long they are; other int16 rows may
+// have 511 terms.
 // CHECK-LABEL: func.func @probabilities
 func.func @probabilities(%s: tensor<?x1x4x4096xi8>, %v: tensor<?x1x4096x8xi8>) -> tensor<?x1x4x8xi32> {
   %p = ivit.shiftmax %s x0 4 n 15 bits 16 : tensor<?x1x4x4096xi8> -> tensor<?x1x4x4096xi16>
+  // CHECK: ivit.matmul
+  %c = ivit.matmul %p, %v : (tensor<?x1x4x4096xi16>, tensor<?x1x4096x8xi8>) -> tensor<?x1x4x8xi32>
+  func.return %c : tensor<?x1x4x8xi32>
+}
+
+// CHECK-LABEL: func.func @ibert_probabilities
+func.func @ibert_probabilities(%s: tensor<?x1x4x4096xi8>, %v: tensor<?x1x4096x8xi8>) -> tensor<?x1x4x8xi32> {
+  %p = ivit.ibert_softmax %s x0 4 b 16 c 93 n 9 bits 15 : tensor<?x1x4x4096xi8> -> tensor<?x1x4x4096xi16>
   // CHECK: ivit.matmul
   %c = ivit.matmul %p, %v : (tensor<?x1x4x4096xi16>, tensor<?x1x4096x8xi8>) -> tensor<?x1x4x8xi32>
   func.return %c : tensor<?x1x4x8xi32>

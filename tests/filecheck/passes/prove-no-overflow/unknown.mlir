@@ -28,6 +28,14 @@ func.func @layernorm(%x: tensor<?x2xi16>, %m: tensor<2xi32>, %b: tensor<2xi64>) 
 
 // -----
 
+// CHECK: ivit.ibert_layernorm %y: scale 2147483648 and offset 9223372036854775808 can wrap 64 bits; the values of its scale and offset
+func.func @ibert_layernorm(%x: tensor<?x2xi16>, %m: tensor<2xi32>, %b: tensor<2xi64>) -> tensor<?x2xi8> {
+  %y = ivit.ibert_layernorm %x * %m + %b shift 20 variance_shift 3 : (tensor<?x2xi16>, tensor<2xi32>, tensor<2xi64>) -> tensor<?x2xi8>
+  func.return %y : tensor<?x2xi8>
+}
+
+// -----
+
 // CHECK: ivit.i_layernorm %y: scale 2147483648 and offset 9223372036854775808 can wrap 64 bits; the values of its scale and offset
 func.func @i_layernorm(%x: tensor<?x2xi16>, %m: tensor<2xi32>, %b: tensor<2xi64>) -> tensor<?x2xi8> {
   %y = ivit.i_layernorm %x * %m + %b shift 20 : (tensor<?x2xi16>, tensor<2xi32>, tensor<2xi64>) -> tensor<?x2xi8>

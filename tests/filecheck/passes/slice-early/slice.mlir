@@ -16,6 +16,19 @@ func.func @class_token(%x: tensor<?x5x2xi8>, %c: tensor<1x5x2xi16>, %t: tensor<2
   func.return %3 : tensor<?x1x3xi32>
 }
 
+// I-BERT's ops treat every token by itself.
+// CHECK-LABEL: func.func @ibert
+func.func @ibert(%x: tensor<?x5x2xi16>, %m: tensor<2xi32>, %b: tensor<2xi64>) -> tensor<?x1x2xi32> {
+  // CHECK-NEXT: %[[X:.*]] = ivit.slice_tokens %x[0, 1] : tensor<?x5x2xi16> -> tensor<?x1x2xi16>
+  // CHECK-NEXT: %[[N:.*]] = ivit.ibert_layernorm %[[X]] * %m + %b shift 40 variance_shift 3 : (tensor<?x1x2xi16>, tensor<2xi32>, tensor<2xi64>) -> tensor<?x1x2xi8>
+  // CHECK-NEXT: %[[Y:.*]] = ivit.ibert_gelu %[[N]] b -11 c -111 one -7 shift 4 : tensor<?x1x2xi8> -> tensor<?x1x2xi32>
+  // CHECK-NEXT: func.return %[[Y]]
+  %0 = ivit.ibert_layernorm %x * %m + %b shift 40 variance_shift 3 : (tensor<?x5x2xi16>, tensor<2xi32>, tensor<2xi64>) -> tensor<?x5x2xi8>
+  %1 = ivit.ibert_gelu %0 b -11 c -111 one -7 shift 4 : tensor<?x5x2xi8> -> tensor<?x5x2xi32>
+  %2 = ivit.slice_tokens %1[0, 1] : tensor<?x5x2xi32> -> tensor<?x1x2xi32>
+  func.return %2 : tensor<?x1x2xi32>
+}
+
 // Tokens 1 and 2 are read: both are computed, at once.
 // CHECK-LABEL: func.func @two_readers
 func.func @two_readers(%x: tensor<?x5x2xi32>) -> (tensor<?x1x2xi8>, tensor<?x1x2xi8>) {
