@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from ivit.calibration import doubts, read_calibration
 from ivit.model import Model
 from ivit.progress import Report, silent
 from runtime import artifact as artifacts
@@ -45,8 +44,9 @@ def compile(
     [N, C, H, W]), which needs the extra [import].
 
     ``calibration`` sets the ranges of activations: float32 [N, C, H, W] in the model's own convention, uint8
-    pixels [N, H, W, C] where mean and std are known, or a path to an .npz file with ``images``. None uses the
-    ranges recorded in ``src``, or else generated images, with a notice on stderr.
+    pixels [N, H, W, C] where mean and std are known, or a path to an .npz file with ``images``, or to a
+    folder of pictures, of which 32 are taken, resized and cropped. None uses the ranges recorded in ``src``,
+    or else generated images, with a notice on stderr.
 
     ``mean`` and ``std`` (per channel, of pixels scaled to [0, 1]; default: what ``src`` says) make a model
     that takes uint8 pixels too. ``target`` is ``cpu`` (this machine) or a name of ``lowering.targets``.
@@ -55,14 +55,16 @@ def compile(
 
     Raises FileNotFoundError, TypeError, ValueError or ImportError, in one line.
     """
+    from ivit.calibration import doubts, read_calibration
     from ivit.pipeline import Options, to_artifact
     from ivit.source import open_source
 
     if threads is not None:
         check_threads(threads)
     report("read", 0, 0)
+    source = open_source(src, weights)
     options = Options(
-        calibration=read_calibration(calibration),
+        calibration=read_calibration(calibration, source),
         target=target,
         mean=_floats("mean", mean),
         std=_floats("std", std),
@@ -70,7 +72,7 @@ def compile(
         gelu=gelu,
         layernorm=layernorm,
     )
-    artifact = to_artifact(open_source(src, weights), options, report)
+    artifact = to_artifact(source, options, report)
     _tell(doubts(options.calibration, artifact.boundary))
     return Model(artifact, threads)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from ivit.progress import Report, silent
 from ivit.source import Source, open_source
+from ivit_dialect.load import module_text
 from ivit_dialect.torch.interpreter import run
 from passes.calibration.images import normalise
 from passes.registry import get_passes
@@ -31,6 +33,19 @@ class FloatModel:
         with one_line_errors(source.name):
             run_passes(passes, source.module, source.ctx)
         self._source = source
+
+    @property
+    def name(self) -> str:
+        """Where it came from."""
+        return self._source.name
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the module and its weights, in hexadecimal."""
+        digest = hashlib.sha256(module_text(self._source.module).encode())
+        for key, array in sorted(self._source.ctx.store.items()):
+            digest.update(key.encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @classmethod
     def open(cls, path: Path) -> FloatModel:

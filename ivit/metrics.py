@@ -9,10 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def in_top_k(logits: NDArray[Any], labels: NDArray[np.int64], k: int) -> NDArray[np.bool_]:
+    """Of each row of ``logits`` [N, classes], whether its label is among its ``k`` largest; bool [N]."""
+    best = np.argpartition(-logits, min(k, logits.shape[1]) - 1, axis=1)[:, :k]
+    return (best == labels[:, None]).any(axis=1)
+
+
 def top_k(logits: NDArray[Any], labels: NDArray[np.int64], k: int) -> float:
     """Share of rows, in percent, whose label is among the ``k`` largest of ``logits`` [N, classes]."""
-    best = np.argpartition(-logits, min(k, logits.shape[1]) - 1, axis=1)[:, :k]
-    return 100 * float((best == labels[:, None]).any(axis=1).mean())
+    return 100 * float(in_top_k(logits, labels, k).mean())
 
 
 def agreement(a: NDArray[Any], b: NDArray[Any]) -> float:
@@ -23,8 +28,15 @@ def agreement(a: NDArray[Any], b: NDArray[Any]) -> float:
 def sqnr_db(reference: NDArray[Any], values: NDArray[Any]) -> float:
     """Power of ``reference`` over the power of the difference, in dB; infinity where there is none."""
     exact = reference.astype(np.float64)
-    noise = float(((exact - values) ** 2).sum())
-    return math.inf if noise == 0 else 10 * math.log10(float((exact**2).sum()) / noise)
+    return ratio_db(float((exact**2).sum()), float(((exact - values) ** 2).sum()))
+
+
+def ratio_db(signal: float, noise: float) -> float:
+    """Power ``signal`` over power ``noise``, both >= 0, in dB: infinity without noise, else -infinity without
+    signal."""
+    if noise == 0:
+        return math.inf
+    return -math.inf if signal == 0 else 10 * math.log10(signal / noise)
 
 
 def cosines(reference: NDArray[Any], values: NDArray[Any]) -> NDArray[np.float64]:

@@ -25,6 +25,15 @@ def check_writable(path: Path) -> None:
 
 
 @contextmanager
+def about(path: object) -> Generator[None]:
+    """Complaints about values get the name of the file that they came from: a ValueError in their place."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+@contextmanager
 def whole_file(path: Path) -> Generator[Path]:
     """A new file beside ``path`` to write to: it becomes ``path`` at the end, and vanishes after an error.
 

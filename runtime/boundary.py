@@ -119,8 +119,11 @@ class Boundary:
         integers = np.clip(levels, low, high, out=levels).astype(self.input_dtype)
         return np.ascontiguousarray(integers.transpose(0, 2, 3, 1))
 
-    def checked(self, images: object) -> NDArray[Any]:
-        """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none."""
+    def checked(self, images: object, first: int = 0) -> NDArray[Any]:
+        """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none.
+
+        Where they are some of many, ``first`` is the number of the first one, for the message.
+        """
         array = as_array(images)
         height, width, channels = self.input_shape
         if array.dtype == np.uint8:
@@ -135,8 +138,8 @@ class Boundary:
             raise TypeError(f"images must be {wanted}, got {array.dtype}: convert them first")
         _check_shape(array, (channels, height, width), "float32 images are (N, C, H, W)")
         if not np.isfinite(array).all():
-            first = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
-            raise ValueError(f"image {first} holds NaN or infinity")
+            bad = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
+            raise ValueError(f"image {first + bad} holds NaN or infinity")
         return array
 
     def to_floats(self, integers: NDArray[Any]) -> NDArray[np.float32]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ivit.images.preparation import CROP_PCT, RESIZES, Preparation
 from ivit_dialect.files import check_readable, check_writable
 
 
@@ -51,6 +51,29 @@ def add_normalisation(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--std", type=floats, metavar="S", help=f"standard deviations {text}")
 
 
+def add_preparation(parser: argparse.ArgumentParser) -> None:
+    """``--resize`` and ``--crop-pct``: how pictures are brought to the model's size."""
+    parser.add_argument(
+        "--resize",
+        choices=RESIZES,
+        default=RESIZES[0],
+        help="how pictures of another size than the model's are resized before their centre is cropped"
+        f" (default: {RESIZES[0]}; none: they must have the model's size)",
+    )
+    parser.add_argument(
+        "--crop-pct",
+        type=float,
+        default=CROP_PCT,
+        metavar="F",
+        help=f"share of the resized picture's side that the crop keeps (default: {CROP_PCT})",
+    )
+
+
+def preparation_of(options: argparse.Namespace) -> Preparation:
+    """What ``add_preparation`` asked for; ValueError for a share out of range."""
+    return Preparation(options.resize, options.crop_pct)
+
+
 def check_files(read: tuple[Path | None, ...], write: Path | None = None) -> None:
     """Before any work: OSError unless ``read`` are files and ``write`` can be made; None is no file.
 
@@ -58,17 +81,19 @@ def check_files(read: tuple[Path | None, ...], write: Path | None = None) -> Non
     """
     for path in filter(None, read):
         check_readable(path)
-    if write is None:
-        return
+    if write is not None:
+        check_new(write, read)
+
+
+def check_images(paths: Sequence[Path]) -> None:
+    """Before any work: FileNotFoundError unless each of ``paths`` is a file or a folder."""
+    for path in paths:
+        if not path.is_dir():
+            check_readable(path)
+
+
+def check_new(write: Path, read: tuple[Path | None, ...]) -> None:
+    """OSError unless ``write`` can be made, ValueError where it is one of ``read``; None is no file."""
     check_writable(write)
     if write.exists() and any(os.path.samefile(write, path) for path in filter(None, read)):
-        raise ValueError(f"{write}: would overwrite what is read: name another file with -o")
-
-
-@contextmanager
-def about(path: Path) -> Generator[None]:
-    """Complaints about values get the name of the file that they came from."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        raise ValueError(f"{write}: would overwrite what is read: name another file")

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ivit.commands.base import Command, add_normalisation, check_files
+from ivit.commands.base import (
+    Command,
+    add_normalisation,
+    add_preparation,
+    check_files,
+    check_images,
+    check_new,
+    preparation_of,
+)
 from ivit.console import notice, progress, stdout
 from passes.quantization.options import FAMILIES
 
@@ -37,10 +45,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration",
         type=Path,
-        metavar="IMAGES.npz",
-        help="images that set the ranges of activations: array 'images', uint8 NHWC or float32 NCHW"
-        " (default: recorded ranges, else generated images)",
+        metavar="IMAGES",
+        help="images that set the ranges of activations: an .npz file with an array 'images', uint8 NHWC or"
+        " float32 NCHW, or a folder of pictures (default: recorded ranges, else generated images)",
     )
+    parser.add_argument(
+        "--calibration-images",
+        type=int,
+        metavar="N",
+        help="how many of them to take, evenly spread (default: 32 of a folder, all of a file)",
+    )
+    add_preparation(parser)
     add_normalisation(parser)
     for kind, what in (("softmax", "Shiftmax"), ("gelu", "ShiftGELU"), ("layernorm", "I-LayerNorm")):
         text = f"exact, or ivit: the paper's {what} (default: exact)"
@@ -64,10 +79,12 @@ def run(options: argparse.Namespace) -> None:
     from runtime.artifact import save
 
     started = time.perf_counter()
-    inputs = (options.model, options.calibration)
-    check_files(inputs)
+    preparation = preparation_of(options)
+    check_files((options.model,))
+    if options.calibration is not None:
+        check_images([options.calibration])
     output: Path = options.output or options.model.with_suffix(SUFFIX)
-    check_files(inputs, output)
+    check_new(output, (options.model, options.calibration))
     if output.suffix != SUFFIX:
         raise ValueError(f"{output}: a compiled model's name ends in {SUFFIX}")
     with progress("compile") as report:
@@ -75,7 +92,9 @@ def run(options: argparse.Namespace) -> None:
         source = open_source(options.model)
         source.ctx.remark = notice
         choices = Options(
-            calibration=read_calibration(options.calibration),
+            calibration=read_calibration(
+                options.calibration, source, preparation, options.calibration_images
+            ),
             target=options.target,
             mean=options.mean,
             std=options.std,
@@ -111,6 +130,7 @@ COMMAND = Command(
     examples="""\
 examples:
   ivit compile deit.mlir --calibration images.npz -o deit.ivit
+  ivit compile deit.mlir --calibration imagenet/val --calibration-images 64
   ivit compile deit.mlir --softmax ivit --gelu ivit --layernorm ivit
   ivit compile deit.mlir --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225   # takes uint8 pixels too
   ivit compile deit.mlir --dump-stages stages/

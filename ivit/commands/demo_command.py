@@ -103,17 +103,19 @@ def classify(threads: int | None, report: Report) -> Outcome:
     """Calibrate and compile the model that comes with ivit, then run it and its float form."""
     from ivit.api import compile
     from ivit.baseline import FloatModel
-    from ivit.commands.run_command import run_batches
-    from ivit.images import read_images
+    from ivit.commands.run_command import run_images
+    from ivit.images.arrays import ImageSet, read_arrays
+    from ivit.images.source import ArrayImages
 
-    data = read_images([DATA / "images.npz"])
+    path = DATA / "images.npz"
+    data = read_arrays(path)
     assert data.labels is not None
     calibration, images = data.images[:CALIBRATION_IMAGES], data.images[CALIBRATION_IMAGES:]
     started = time.perf_counter()
     model = compile(DATA / "model.mlir", calibration, threads=threads, report=report)
     model(images[:1])
     compiled = time.perf_counter()
-    integer = model.boundary.to_floats(run_batches(model, images, report))
+    integer = model.boundary.to_floats(run_images(model, ArrayImages(path, ImageSet(images)), report))
     classified = time.perf_counter()
     float_model = FloatModel.open(DATA / "model.mlir")
     opened = time.perf_counter()
@@ -191,8 +193,8 @@ def confusions(outcome: Outcome) -> list[str]:
 
 def write_sheet(outcome: Outcome, path: Path) -> None:
     """The images that the integers answer wrongly, as one PNG; each class begins a row."""
+    from ivit.images.picture_files import png_bytes
     from ivit.picture import sheet
-    from ivit.png import png_bytes
 
     groups = [
         outcome.images[np.concatenate(list(by_answer.values()))]

@@ -5,16 +5,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.table import Table
 
-from ivit.commands.base import Command, about, add_threads, check_files
+from ivit.commands.base import (
+    Command,
+    add_preparation,
+    add_threads,
+    check_files,
+    check_images,
+    check_new,
+    preparation_of,
+)
 from ivit.console import notice, progress, stdout
+
+if TYPE_CHECKING:
+    from ivit.images.source import Images
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,11 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         required=True,
-        metavar="DATA.npz",
-        help="array 'images', and 'labels' for accuracy",
+        metavar="DATA",
+        help="a folder of pictures, with a folder for each class; or an .npz file: array 'images', and"
+        " 'labels' for accuracy",
     )
     parser.add_argument(
         "--reference", type=Path, metavar="MODEL.mlir", help="the torch-level source, to compare with FP32"
+    )
+    add_preparation(parser)
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="leave out pictures that cannot be read, and say which"
+    )
+    parser.add_argument(
+        "--resume",
+        type=Path,
+        metavar="STATE.json",
+        help="keep in this file how far it has come, and go on from there",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     add_threads(parser)
@@ -35,37 +55,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ivit.api import load
-    from ivit.commands.run_command import run_batches
-    from ivit.images import for_model, read_images
+    from ivit.baseline import FloatModel
+    from ivit.evaluation import Evaluation, Tally
+    from ivit.evaluation_state import Subject, read_state, write_state
+    from ivit.images.source import open_images
 
-    check_files((options.model, options.data, options.reference))
+    preparation = preparation_of(options)
+    check_files((options.model, options.reference))
+    check_images([options.data])
+    if options.resume is not None:
+        read = (options.model, options.reference, options.data)
+        check_new(options.resume, read)
     model = load(options.model, options.threads)
-    data = for_model(read_images([options.data]), model.boundary)
-    if len(data) == 0:
+    images = open_images([options.data], model.boundary.input_shape, preparation, notice)
+    if len(images) == 0:
         raise ValueError(f"{options.data}: holds no images")
-    with about(options.data), progress("integers") as report:
-        model(data.images[:1])  # links the code, which is no part of the time per image
-        started = time.perf_counter()
-        outputs = model.boundary.to_floats(run_batches(model, data.images, report))
-    figures: dict[str, Any] = {
-        "images": len(data),
-        "ms_per_image": 1000 * (time.perf_counter() - started) / len(data),
-    }
-    reference = None
-    if options.reference is not None:
-        from ivit.baseline import FloatModel
-
-        float_model = FloatModel.open(options.reference)
-        with about(options.reference), progress("eval") as report:
-            reference = float_model(
-                data.images, model.boundary.mean or None, model.boundary.std or None, report
-            )
-        if reference.shape != outputs.shape:
-            raise ValueError(
-                f"{options.reference} returns {list(reference.shape[1:])},"
-                f" {options.model} {list(outputs.shape[1:])}: they are not the same model"
-            )
-    figures |= compare(outputs, _usable(data.labels, outputs, options.data), reference)
+    reference = None if options.reference is None else FloatModel.open(options.reference)
+    evaluation = Evaluation(
+        str(options.model), model, images, _labelled(images, model.boundary.output_shape), reference
+    )
+    tally, keep = Tally(), None
+    if options.resume is not None:
+        subject = Subject.of(options.model, images, reference, options.skip_bad)
+        tally = read_state(options.resume, subject, len(images))
+        keep = partial(write_state, options.resume, subject)
+        if tally.done:
+            notice(f"{options.resume}: goes on from image {tally.done} of {len(images)}")
+    with progress("eval") as report:
+        report("images", tally.done, len(images))
+        evaluation.run(tally, report, notice if options.skip_bad else None, keep)
+    figures = evaluation.figures(tally)
     if options.json:
         finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         print(json.dumps(finite))
@@ -73,43 +92,24 @@ def run(options: argparse.Namespace) -> None:
         _show(options.model.name, figures)
 
 
-def compare(
-    outputs: NDArray[Any], labels: NDArray[np.int64] | None, reference: NDArray[Any] | None
-) -> dict[str, float]:
-    """The figures that ``labels``, in [0, outputs), and ``reference``, of the shape of ``outputs``, allow."""
-    from ivit.metrics import agreement, cosines, sqnr_db, top_k
-
-    classes = outputs.shape[1] if outputs.ndim == 2 else 0
-    figures: dict[str, float] = {}
-    if labels is not None:
-        figures |= {"int_top1": top_k(outputs, labels, 1), "int_top5": top_k(outputs, labels, 5)}
-    if reference is not None:
-        if labels is not None:
-            figures |= {"fp32_top1": top_k(reference, labels, 1), "fp32_top5": top_k(reference, labels, 5)}
-        if classes:
-            figures["agreement"] = agreement(outputs, reference)
-        cosine = cosines(reference, outputs)
-        figures |= {
-            "sqnr_db": sqnr_db(reference, outputs),
-            "cosine": float(cosine.mean()),
-            "worst_cosine": float(cosine.min()),
-        }
-    return figures
-
-
-def _usable(labels: NDArray[np.int64] | None, outputs: NDArray[Any], path: Path) -> NDArray[np.int64] | None:
-    """``labels`` where each is the place of one of a row of ``outputs``; else None, with a notice."""
-    if labels is None or (outputs.ndim == 2 and labels.min() >= 0 and labels.max() < outputs.shape[1]):
-        return labels
-    notice(
-        f"{path}: labels lie in [{labels.min()}, {labels.max()}], but the model returns"
-        f" {list(outputs.shape[1:])}: no accuracy"
-    )
-    return None
+def _labelled(images: Images, outputs: tuple[int, ...]) -> bool:
+    """Whether each label is the place of one of ``outputs``; else there is a notice."""
+    labels = images.labels
+    if labels is None:
+        return False
+    returns = f"but the model returns {list(outputs)}: no accuracy"
+    if images.classes and (len(images.classes),) != outputs:
+        notice(f"{images.name}: holds {len(images.classes)} classes, {returns}")
+        return False
+    if len(outputs) != 1 or labels.min() < 0 or labels.max() >= outputs[0]:
+        notice(f"{images.name}: labels lie in [{labels.min()}, {labels.max()}], {returns}")
+        return False
+    return True
 
 
 LABELS = {
     "images": ("images", "{:d}"),
+    "skipped": ("pictures left out", "{:d}"),
     "ms_per_image": ("time per image", "{:.2f} ms"),
     "int_top1": ("top-1, integers", "{:.2f} %"),
     "int_top5": ("top-5, integers", "{:.2f} %"),
@@ -134,10 +134,12 @@ COMMAND = Command(
     help="accuracy of a compiled model, and its distance to FP32",
     description="Top-1 and top-5 where the data has labels, each the place of one of the model's outputs\n"
     "(where those are features, labels mean nothing); agreement, SQNR and cosine to FP32 where the\n"
-    "torch-level source is given (it runs in NumPy, without PyTorch).",
+    "torch-level source is given (it runs in NumPy, without PyTorch).\n\n"
+    "A folder is read as torchvision's ImageFolder reads it: a folder in it is a class, its label the\n"
+    "place of its name in sorted order. A folder of pictures alone has no labels.",
     examples="""\
 examples:
-  ivit eval deit.ivit --data val.npz
+  ivit eval deit.ivit --data imagenet/val --resume deit-eval.json
   ivit eval deit.ivit --data val.npz --reference deit.mlir --json
 """,
     add_arguments=add_arguments,

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ivit.commands.base import Command, about, add_threads, check_files
-from ivit.console import progress, stdout
-from ivit_dialect.files import whole_file
+from ivit.commands.base import (
+    Command,
+    add_preparation,
+    add_threads,
+    check_files,
+    check_images,
+    check_new,
+    preparation_of,
+)
+from ivit.console import notice, progress, stdout
+from ivit_dialect.files import about, whole_file
+
+if TYPE_CHECKING:
+    from ivit.images.source import Images
+    from ivit.model import Model
+    from ivit.progress import Report
 
 SHOWN = 20
-BATCHES = 20
+BATCH = 50
 SUFFIX = ".npz"
 
 
@@ -25,48 +38,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs="+",
         metavar="IMAGES",
-        help="one .npz or .npy file, or .png files of one size",
+        help="one .npz or .npy file, one folder, or pictures",
     )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT.npz", help="arrays outputs (float32), integers and scale"
     )
     parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the outputs, one a line")
+    add_preparation(parser)
     add_threads(parser)
 
 
 def run(options: argparse.Namespace) -> None:
     from ivit.api import load
-    from ivit.images import for_model, read_images
-    from ivit.model import Model
+    from ivit.images.source import open_images
 
-    check_files((options.model, options.classes, *options.images), options.output)
-    if options.output is not None and options.output.suffix != SUFFIX:
-        raise ValueError(f"{options.output}: the name of the arrays' file ends in {SUFFIX}")
-    model: Model = load(options.model, options.threads)
+    preparation = preparation_of(options)
+    files = (options.model, options.classes)
+    check_files(files)
+    check_images(options.images)
+    if options.output is not None:
+        check_new(options.output, (*files, *options.images))
+        if options.output.suffix != SUFFIX:
+            raise ValueError(f"{options.output}: the name of the arrays' file ends in {SUFFIX}")
+    model = load(options.model, options.threads)
     names = None if options.classes is None else _names(options.classes, model.boundary.output_shape)
-    images = for_model(read_images(options.images), model.boundary).images
-    with about(options.images[0]), progress("run") as report:
-        integers = run_batches(model, images, report)
+    images = open_images(options.images, model.boundary.input_shape, preparation, notice)
+    with progress("run") as report:
+        integers = run_images(model, images, report)
     outputs = model.boundary.to_floats(integers)
     if options.output is not None:
         _write(options.output, outputs, integers, model.boundary.output_scale)
         line = f"wrote {options.output}: outputs float32 {list(outputs.shape)}"
         stdout.print(line, markup=False, soft_wrap=True)
     elif outputs.ndim == 2:
-        _show(outputs, names)
+        _show(outputs, names, images)
     else:
         stdout.print(f"outputs float32 {list(outputs.shape)}; -o OUT.npz keeps them", markup=False)
 
 
-def run_batches(model: Any, images: NDArray[Any], report: Any) -> NDArray[Any]:
-    """The integers of ``model`` for all ``images``, in parts, with progress."""
-    images = model.boundary.checked(images)
-    step = max(1, -(-len(images) // BATCHES))
+def run_images(model: Model, images: Images, report: Report) -> NDArray[Any]:
+    """The integers of ``model`` for all ``images``, in batches, with progress."""
     parts: list[NDArray[Any]] = []
-    for start in range(0, max(1, len(images)), step):
-        parts.append(model.integers(images[start : start + step])[0])
-        report("images", min(start + step, len(images)), len(images))
-    return np.concatenate(parts)
+    for batch in images.batches(BATCH):
+        with about(images.name):
+            pixels = model.boundary.checked(batch.images, batch.end - len(batch.images))
+        parts.append(model.integers(pixels)[0])
+        report("images", batch.end, len(images))
+    boundary = model.boundary
+    return np.concatenate(parts or [np.empty((0, *boundary.output_shape), boundary.output_dtype)])
 
 
 def _write(path: Path, outputs: NDArray[Any], integers: NDArray[Any], scale: float) -> None:
@@ -85,11 +104,12 @@ def _names(path: Path, outputs: tuple[int, ...]) -> list[str]:
     return names
 
 
-def _show(logits: NDArray[np.float32], names: list[str] | None) -> None:
+def _show(logits: NDArray[np.float32], names: list[str] | None, images: Images) -> None:
+    width = max((len(images.title(i)) for i in range(min(len(logits), SHOWN))), default=0)
     for i, row in enumerate(logits[:SHOWN]):
         best = np.argsort(-row)[:3]
         text = "   ".join(f"{_name(int(c), names)} {row[c]:.4g}" for c in best)
-        stdout.print(f"{i:>5}   {text}", markup=False, soft_wrap=True)
+        stdout.print(f"{images.title(i):>{max(width, 5)}}   {text}", markup=False, soft_wrap=True)
     if len(logits) > SHOWN:
         stdout.print(f"... {len(logits) - SHOWN} more; -o OUT.npz keeps them all", markup=False)
 
@@ -100,12 +120,13 @@ def _name(index: int, names: list[str] | None) -> str:
 
 COMMAND = Command(
     help="run a compiled model on images",
-    description="Run an .ivit file on images: an array 'images' (uint8 NHWC or float32 NCHW), or PNG files.\n"
+    description="Run an .ivit file on images: an array 'images' (uint8 NHWC or float32 NCHW), a folder,\n"
+    "or pictures, which are resized and cropped to the model's size. "
     "Without -o, the three largest outputs of the first images are printed.",
     examples="""\
 examples:
   ivit run deit.ivit images.npz -o out.npz
-  ivit run deit.ivit cat.png dog.png --classes imagenet.txt
+  ivit run deit.ivit cat.jpg dog.png --classes imagenet.txt
 """,
     add_arguments=add_arguments,
     run=run,

@@ -12,7 +12,7 @@ from tiny_files import COUNT, Command, pixels
 
 from ivit import cli
 from ivit.baseline import FloatModel
-from ivit.png import png_bytes
+from ivit.images.picture_files import png_bytes
 
 LEVELS = ("00-torch.mlir", "01-ivit.mlir", "02-fused.mlir", "03-plan.mlir", "04-loops.mlir", "05-llvm.mlir")
 

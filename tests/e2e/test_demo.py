@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivit.commands.demo_command import NEXT_STEPS, Outcome, confusions, write_sheet
+from ivit.images.picture_files import open_picture, pixels_of
 from ivit.picture import GAP
-from ivit.png import read_png
 
 LEAST_FP32_TOP1 = 90
 MOST_LOST_POINTS = 0.5
@@ -32,8 +33,12 @@ def test_the_demo_keeps_the_accuracy_of_fp32(tmp_path: Path) -> None:
     assert abs(figures["int_top1"] - figures["fp32_top1"]) <= MOST_LOST_POINTS
     assert LEAST_AGREEMENT <= figures["agreement"] <= 100
     assert 0 < figures["ms_per_image"] < figures["fp32_ms_per_image"]
-    assert read_png(sheet).size > 0
+    assert read_sheet(sheet).size > 0
     assert [path.name for path in tmp_path.iterdir()] == ["wrong.png"]
+
+
+def read_sheet(path: Path) -> NDArray[np.uint8]:
+    return pixels_of(open_picture(path, 1))
 
 
 def outcome(labels: list[int], answers: list[int]) -> Outcome:
@@ -47,12 +52,12 @@ def test_wrong_answers_are_listed_and_drawn_by_class(tmp_path: Path) -> None:
     some = outcome([4, 2, 2, 0, 2, 4, 2], [4, 6, 3, 0, 6, 2, 2])
     assert confusions(some) == ["pullover: 3 wrong (2 as shirt, 1 as dress)", "coat: 1 wrong (1 as pullover)"]
     write_sheet(some, tmp_path / "some.png")
-    drawn = read_png(tmp_path / "some.png")[:: 1 + GAP, :: 1 + GAP, 0]
+    drawn = read_sheet(tmp_path / "some.png")[:: 1 + GAP, :: 1 + GAP, 0]
     assert drawn.tolist() == [[1, 4, 2, *[255] * 7], [5, *[255] * 9]]
     none = outcome([1, 2], [1, 2])
     assert confusions(none) == []
     write_sheet(none, tmp_path / "none.png")
-    assert (read_png(tmp_path / "none.png") == 255).all()
+    assert (read_sheet(tmp_path / "none.png") == 255).all()
 
 
 def test_each_next_step_fits_a_line() -> None:

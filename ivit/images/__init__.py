@@ -1,0 +1,1 @@
+"""Images from files: arrays, pictures and folders of pictures, read in parts."""

@@ -1,0 +1,201 @@
+"""``ivit eval`` and ``ivit run`` over folders of pictures: labels, damage, and going on after an end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from tiny_files import Command, pixels
+
+from ivit import evaluation
+from ivit.evaluation import Tally
+from ivit.images.picture_files import png_bytes
+
+CLASSES = ("ant", "bee", "cat", "dog", "eel")
+PER_CLASS = 4
+COUNT = len(CLASSES) * PER_CLASS
+UNTIMED = {"ms_per_image"}
+
+
+def val_images() -> NDArray[np.uint8]:
+    return pixels(COUNT)
+
+
+@pytest.fixture
+def val(folder: Path) -> Path:
+    """val/CLASS/N.png of the model's size, the same as val.npz."""
+    images = val_images()
+    for i, image in enumerate(images):
+        path = folder / "val" / CLASSES[i // PER_CLASS] / f"{i:02}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png_bytes(image))
+    np.savez(folder / "val.npz", images=images, labels=np.arange(COUNT) // PER_CLASS)
+    return Path("val")
+
+
+def figures(ivit: Command, *arguments: object) -> dict[str, Any]:
+    code, out, err = ivit("eval", "tiny.ivit", "--json", *arguments)
+    assert code == 0, err
+    return {name: value for name, value in json.loads(out).items() if name not in UNTIMED}
+
+
+def test_a_folder_gives_the_figures_of_its_arrays(ivit: Command, val: Path) -> None:
+    of_folder = figures(ivit, "--data", "val", "--reference", "tiny.mlir")
+    assert of_folder == figures(ivit, "--data", "val.npz", "--reference", "tiny.mlir")
+    assert of_folder["images"] == COUNT
+    assert of_folder.keys() >= {"int_top1", "fp32_top5", "agreement", "sqnr_db", "cosine", "worst_cosine"}
+
+
+def test_a_folder_without_classes_has_no_labels(ivit: Command, val: Path) -> None:
+    assert figures(ivit, "--data", "val/bee").keys() == {"images"}
+    assert figures(ivit, "--data", "val/bee", "--reference", "tiny.mlir").keys() == {
+        "images", "agreement", "sqnr_db", "cosine", "worst_cosine",
+    }  # fmt: skip
+
+
+def test_as_many_classes_as_outputs(ivit: Command, val: Path) -> None:
+    shutil.rmtree("val/eel")
+    code, out, err = ivit("eval", "tiny.ivit", "--data", "val", "--json")
+    assert code == 0
+    assert err == "ivit: val: holds 4 classes, but the model returns [5]: no accuracy\n"
+    assert "int_top1" not in json.loads(out)
+
+
+def test_pictures_are_brought_to_the_models_size(ivit: Command, val: Path) -> None:
+    Path("large").mkdir()
+    for i, image in enumerate(val_images()[:3]):
+        Image.fromarray(image).resize((40, 30)).save(f"large/{i}.jpg")
+    code, out, _ = ivit("run", "tiny.ivit", "large", "-o", "large.npz")
+    assert (code, out) == (0, "wrote large.npz: outputs float32 [3, 5]\n")
+    code, out, _ = ivit("run", "tiny.ivit", "large/0.jpg", "large/2.jpg")
+    assert [line.split()[0] for line in out.splitlines()] == ["0.jpg", "2.jpg"]
+    assert figures(ivit, "--data", "large", "--crop-pct", 1, "--resize", "bilinear") == {"images": 3}
+    code, _, err = ivit("eval", "tiny.ivit", "--data", "large", "--resize", "none")
+    assert (code, err) == (
+        1,
+        "ivit: error: large/0.jpg: 40 x 30 pixels, the model takes 12 x 12: resize it\n",
+    )
+
+
+def test_calibration_from_a_folder(ivit: Command, val: Path) -> None:
+    for name, source in (("a", "val"), ("b", "val.npz")):
+        assert ivit("compile", "tiny.mlir", "--calibration", source, "-o", f"{name}.ivit")[0] == 0
+        assert ivit("run", f"{name}.ivit", "val.npz", "-o", f"{name}.npz")[0] == 0
+    assert Path("a.npz").read_bytes() == Path("b.npz").read_bytes()
+    for i in range(40):
+        shutil.copy("val/ant/00.png", f"val/ant/copy{i}.png")
+    code, _, err = ivit("compile", "tiny.mlir", "--calibration", "val")
+    assert code == 0
+    assert "ivit: val: 32 of its 60 pictures, evenly spread, calibrate\n" in err
+    some = ("compile", "tiny.mlir", "--calibration", "val", "--calibration-images")
+    assert "evenly spread" not in ivit(*some, 7)[2]
+    code, _, err = ivit(*some, 0)
+    assert (code, err) == (1, "ivit: error: at least one calibration image is needed, got 0\n")
+
+
+def test_bad_pictures_end_it_or_are_told(ivit: Command, val: Path) -> None:
+    bad = Path("val/bee/04.png")
+    bad.write_bytes(bad.read_bytes()[:100])
+    code, out, err = ivit("eval", "tiny.ivit", "--data", "val", "--resume", "state.json")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"ivit: error: {bad}: not a ")
+    assert not Path("state.json").exists()
+    code, out, err = ivit("eval", "tiny.ivit", "--data", "val", "--skip-bad", "--json")
+    assert (code, err.count("\n")) == (0, 1)
+    assert err.startswith(f"ivit: {bad}: not a ")
+    assert (json.loads(out)["images"], json.loads(out)["skipped"]) == (COUNT - 1, 1)
+    for path in Path("val").glob("*/*.png"):
+        path.write_bytes(b"")
+    code, out, err = ivit("eval", "tiny.ivit", "--data", "val", "--skip-bad")
+    assert (code, out) == (1, "")
+    assert err.endswith("ivit: error: val: holds no images that can be read\n")
+
+
+class Ended(BaseException):
+    """Stands for the end of the process, which nothing catches."""
+
+
+def test_an_ended_evaluation_goes_on(ivit: Command, val: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "BATCH", 3)
+    Path("val/dog/13.png").write_bytes(b"no picture")
+    arguments = ("--data", "val", "--reference", "tiny.mlir", "--skip-bad")
+    whole = figures(ivit, *arguments)
+    seen: list[int] = []
+    add = Tally.add_reference
+
+    def fails_later(tally: Tally, *outputs: Any) -> None:
+        seen.append(tally.done)
+        if len(seen) in (3, 5):
+            raise Ended
+        add(tally, *outputs)
+
+    monkeypatch.setattr(Tally, "add_reference", fails_later)
+    for done in (6, 9):
+        with pytest.raises(Ended):
+            ivit("eval", "tiny.ivit", *arguments, "--resume", "state.json")
+        assert json.loads(Path("state.json").read_text(encoding="utf-8"))["tally"]["done"] == done
+    assert figures(ivit, *arguments, "--resume", "state.json") == whole
+    assert seen == [0, 3, 6, 6, 9, 9, 12, 15, 18]
+    assert figures(ivit, *arguments, "--resume", "state.json") == whole
+    assert len(seen) == 9
+    assert not [name for name in os.listdir() if "partial" in name]
+
+
+def test_states_of_other_evaluations_are_refused(ivit: Command, val: Path) -> None:
+    run = ("eval", "tiny.ivit", "--data", "val", "--resume", "state.json")
+    assert ivit(*run)[0] == 0
+    kept = Path("state.json").read_bytes()
+    shutil.copy("tiny.ivit", "other.ivit")
+    assert ivit("compile", "tiny.mlir", "--calibration", "floats.npz", "-o", "other.ivit")[0] == 0
+    for part, command in (
+        ("model", ("eval", "other.ivit", *run[2:])),
+        ("data", ("eval", "tiny.ivit", "--data", "val.npz", *run[4:])),
+        ("data", (*run, "--crop-pct", 1)),
+        ("reference", (*run, "--reference", "tiny.mlir")),
+        ("--skip-bad", (*run, "--skip-bad")),
+    ):
+        code, out, err = ivit(*command)
+        assert (code, out) == (1, "")
+        assert err == (
+            f"ivit: error: state.json: belongs to another evaluation ({part} differs):"
+            " delete it, or name a new file\n"
+        )
+        assert Path("state.json").read_bytes() == kept
+    Path("cut.json").write_bytes(kept[: len(kept) // 2])
+    Path("sums.json").write_bytes(kept.replace(b'"done": 20', b'"done": 200'))
+    Path("list.json").write_text("[1]", encoding="utf-8")
+    for name in ("cut.json", "sums.json", "list.json", "val.npz"):
+        code, out, err = ivit(*run[:-1], name)
+        assert (code, out, err) == (
+            1,
+            "",
+            f"ivit: error: {name}: not a state of ivit eval: name a new file with --resume\n",
+        )
+    code, _, err = ivit(*run[:-1], "tiny.ivit")
+    assert (code, err) == (1, "ivit: error: tiny.ivit: would overwrite what is read: name another file\n")
+    code, _, err = ivit(*run[:-1], "no/state.json")
+    assert (code, err) == (1, "ivit: error: no/state.json: there is no folder no: make it first\n")
+
+
+def test_a_model_without_pixels_takes_no_pictures(ivit: Command, val: Path) -> None:
+    text = Path("tiny.mlir").read_text(encoding="utf-8")
+    Path("plain.mlir").write_text(
+        re.sub(r" attributes {ivit.mean[^}]*}", "", text, count=1), encoding="utf-8"
+    )
+    shutil.copy("tiny.safetensors", "plain.safetensors")
+    assert ivit("compile", "plain.mlir", "--calibration", "floats.npz")[0] == 0
+    for command in (("eval", "plain.ivit", "--data", "val"), ("run", "plain.ivit", "val")):
+        code, out, err = ivit(*command)
+        assert (code, out) == (1, "")
+        assert err == (
+            "ivit: error: val: this model takes float32 (N, C, H, W):"
+            " compile it with mean and std for uint8 pixels\n"
+        )
