@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXACT_VALUES = 4096
-"""Samples of at most so many values are searched as they are, others as histograms of so many bins or more."""
+"""Samples of at most so many values are searched as they are, larger ones as histograms of that many bins."""
 TAIL_ROWS, OTHER_ROWS = 32, 96
 """Rows of a sample that ``chosen_rows`` keeps: those of the largest values, and some of the others."""
 
