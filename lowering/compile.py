@@ -18,15 +18,27 @@ from ivit_dialect.store import StoreContext
 from lowering import plan
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
 from lowering.kernels.base import is_unsigned
-from lowering.lower_to_loops import ENTRY, LowerToLoopsPass
+from lowering.lower_to_loops import ENTRY, lower_program
 from lowering.plan_memory import PlanMemoryPass
 from lowering.registry import get_passes
+from lowering.stamps import Stamps, reserve_stamps
 from lowering.targets import Target
 from lowering.weights import pack_weights
 from passes.pipelines import LOWER_TO_LLVM
 
+WEIGHT = "_weight"
+"""What the names of weights end in, before what packing adds."""
+
 Dump = Callable[[str, str], None]
 """Gets each stage, by name (``plan``, ``loops``, ``llvm``, ``asm``) and text."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One call of a kernel; ``name`` is that of what it computes."""
+
+    kernel: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class CompiledProgram:
 
     ``entry`` is ``void (int64 images, const void *input, void *output, void *arena, const void *weights,
     void *barrier, int64 thread, int64 threads)``. Shapes are of one image; dtypes are NumPy's names;
-    ``weights`` is the packed blob.
+    ``weights`` is the packed blob; ``stamps`` says where in the arena the times of ``launches`` are kept.
     """
 
     entry: str
@@ -47,6 +59,8 @@ class CompiledProgram:
     output_dtype: str
     target: str
     code: ObjectCode = field(repr=False)
+    launches: tuple[Launch, ...] = field(default=(), repr=False)
+    stamps: Stamps | None = None
 
     @property
     def object_code(self) -> bytes:
@@ -70,10 +84,11 @@ class CompiledProgram:
 
 
 def compile_program(
-    module: ModuleOp, ctx: StoreContext, target: Target, dump: Dump | None = None
+    module: ModuleOp, ctx: StoreContext, target: Target, dump: Dump | None = None, stamped: bool = False
 ) -> CompiledProgram:
     """Compile a fused ``ivit`` module, which is consumed: it ends at the ``llvm`` level.
 
+    ``stamped`` code keeps the times of its launches (see ``lowering.stamps``).
     PassFailedException (one line) for an op that no kernel computes; ValueError for a weight that is missing.
     """
 
@@ -88,9 +103,15 @@ def compile_program(
     weights = pack_weights(program, ctx.store)
     input_shape, input_dtype = _array(program.image.type)
     output_shape, output_dtype = _array(program.output.type)
+    launches = tuple(
+        Launch(op.kernel.data, launch_name(op))
+        for op in program.body.block.ops
+        if isinstance(op, plan.LaunchOp)
+    )
+    stamps = reserve_stamps(program) if stamped else None
     arena = program.arena.value.data
 
-    LowerToLoopsPass().apply(ctx, module)
+    lower_program(program, target, stamps)
     module.verify()
     note("loops", lambda: module_text(module))
     lower_to_llvm(module, ctx)
@@ -107,7 +128,16 @@ def compile_program(
         output_dtype=output_dtype,
         target=target.name,
         code=code,
+        launches=launches,
+        stamps=stamps,
     )
+
+
+def launch_name(launch: plan.LaunchOp) -> str:
+    """The name of the weights that it reads, where it reads any, else of the memory that it writes."""
+    hints = [value.name_hint or "" for value in launch.ins if isinstance(value.owner, plan.WeightOp)]
+    weights = next((hint.rpartition(WEIGHT)[0] for hint in hints if WEIGHT in hint), "")
+    return weights or launch.outs[0].name_hint or ""
 
 
 def lower_to_llvm(module: ModuleOp, ctx: Context) -> None:

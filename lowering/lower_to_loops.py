@@ -32,6 +32,7 @@ from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build
 from lowering.kernels.base import KernelSpec, build_function
 from lowering.kernels.build import INDEX, LoopBuilder
 from lowering.kernels.registry import families
+from lowering.stamps import Stamps, StampWriter, build_clock
 from lowering.targets import Target, target_by_name
 
 ENTRY = "ivit_main"
@@ -142,9 +143,12 @@ class Kernels:
 class EntryBuilder(LoopBuilder):
     """Emits the entry: views of the memories, calls and barriers."""
 
-    def __init__(self, entry: Block, program: plan.ProgramOp, kernels: Kernels) -> None:
+    def __init__(
+        self, entry: Block, program: plan.ProgramOp, kernels: Kernels, stamps: Stamps | None
+    ) -> None:
         super().__init__(entry)
         self._program = program
+        self._stamps = stamps
         self._kernels = kernels
         self._images, self._input, self._output, self._arena = entry.args[:4]
         self._weights, self._barrier, self._thread, self._threads = entry.args[4:]
@@ -190,17 +194,25 @@ class EntryBuilder(LoopBuilder):
         return view
 
     def _launches(self, launches: Sequence[plan.LaunchOp]) -> None:
+        clock = None if self._stamps is None else StampWriter(self, self._arena, self._thread, self._stamps)
+        if clock is not None:
+            clock.write()
         for group in independent_groups(launches):
             for launch in group:
                 memrefs = [self._values[value] for value in (*launch.ins, *launch.outs)]
                 scalars = [self.constant(value, i64) for _, value in sorted(launch.scalar_values().items())]
                 arguments = [*memrefs, *scalars, self._thread, self._threads]
                 self.insert(func.CallOp(self._kernels.symbol(launch), arguments, []))
+                if clock is not None:
+                    clock.write()
             self.insert(func.CallOp(BARRIER, [self._barrier, self._threads], []))
 
 
-def build_entry(program: plan.ProgramOp, kernels: Kernels) -> func.FuncOp:
-    """``@ivit_main(images, input, output, arena, weights, barrier, thread, threads)``."""
+def build_entry(program: plan.ProgramOp, kernels: Kernels, stamps: Stamps | None = None) -> func.FuncOp:
+    """``@ivit_main(images, input, output, arena, weights, barrier, thread, threads)``.
+
+    With ``stamps`` it keeps the times of the launches there.
+    """
     names = ("images", "input", "output", "arena", "weights", "barrier", "thread", "threads")
     stream = MemRefType(i8, [DYNAMIC_INDEX])
     arena = MemRefType(i8, [program.arena.value.data])
@@ -209,7 +221,7 @@ def build_entry(program: plan.ProgramOp, kernels: Kernels) -> func.FuncOp:
     entry = Block(arg_types=types)
     for argument, name in zip(entry.args, names, strict=True):
         argument.name_hint = name
-    EntryBuilder(entry, program, kernels).build()
+    EntryBuilder(entry, program, kernels, stamps).build()
     return func.FuncOp(ENTRY, FunctionType.from_lists(types, []), Region(entry))
 
 
@@ -241,8 +253,14 @@ class LowerToLoopsPass(ModulePass):
                 f"lower-to-loops: {where}: the plan packs weights for {planned.name}, which does not suit"
                 f" {target.name}: plan for it, with --lower-to-plan=target={target.name}"
             )
-        kernels = Kernels(target)
-        entry = build_entry(program, kernels)
-        for function in (build_yield(), build_barrier(), *kernels.functions, entry):
-            Rewriter.insert_op(function, InsertPoint.before(program))
-        Rewriter.erase_op(program)
+        lower_program(program, target)
+
+
+def lower_program(program: plan.ProgramOp, target: Target, stamps: Stamps | None = None) -> None:
+    """Replace ``program`` by its functions for ``target``, which keep times at ``stamps`` if given."""
+    kernels = Kernels(target)
+    entry = build_entry(program, kernels, stamps)
+    clock = [] if stamps is None else [build_clock()]
+    for function in (build_yield(), *clock, build_barrier(), *kernels.functions, entry):
+        Rewriter.insert_op(function, InsertPoint.before(program))
+    Rewriter.erase_op(program)

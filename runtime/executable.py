@@ -82,6 +82,13 @@ class Executable:
                 self._run_together(images[alone:], output[alone:], team)
         return output
 
+    def run_alone(self, image: NDArray[Any]) -> NDArray[np.uint8]:
+        """The arena as one call for ``image`` [1, H, W, C], on this thread alone, leaves it; uint8."""
+        output = np.empty((1, *self.boundary.output_shape), self.boundary.output_dtype)
+        with self._workspace() as workspace:
+            self._call(np.ascontiguousarray(image), output, workspace, 0, 1)
+            return workspace.arena.copy()
+
     def _run_apart(self, images: NDArray[Any], output: NDArray[Any], team: Team) -> None:
         """Each thread takes the next few images until none is left."""
         step = max(1, len(images) // (self.threads * SHARES_PER_THREAD))

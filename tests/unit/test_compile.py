@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,21 @@ def weights() -> WeightStore:
     )
 
 
-def compiled(target: str, dump: Dump | None = None) -> CompiledProgram:
+def compiled(target: str, dump: Dump | None = None, stamped: bool = False) -> CompiledProgram:
     ctx = StoreContext(store=weights())
     module = parse_module(text(), "test.mlir", ctx)
-    return compile_program(module, ctx, target_by_name(target), dump)
+    return compile_program(module, ctx, target_by_name(target), dump, stamped)
 
 
 def call(program: CompiledProgram, images: NDArray[Any], threads: int) -> NDArray[Any]:
     """All threads share each image, as the entry point has it."""
+    return call_keeping_arena(program, images, threads)[0]
+
+
+def call_keeping_arena(
+    program: CompiledProgram, images: NDArray[Any], threads: int
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
+    """The output, and the arena afterwards."""
     loaded = LoadedObject(program.object_code, [program.entry])
     output = np.zeros((len(images), *program.output_shape), program.output_dtype)
     arena, barrier = aligned_bytes(program.arena_bytes), aligned_bytes(64)
@@ -144,7 +152,7 @@ def call(program: CompiledProgram, images: NDArray[Any], threads: int) -> NDArra
         worker.start()
     for worker in team:
         worker.join()
-    return output
+    return output, arena
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -160,6 +168,31 @@ def test_native_code_equals_the_interpreter(target: str) -> None:
     check_integer_only(program.code)
     for threads in (1, 2, 3, 9):  # nine are more than the cores of most machines: waiting threads give way
         np.testing.assert_array_equal(call(program, images, threads), expected)
+
+
+def test_stamped_code_gives_the_same_bits_and_the_times_of_its_launches() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    plain, stamped = compiled("generic"), compiled("generic", stamped=True)
+    assert plain.stamps is None
+    assert plain.launches == stamped.launches
+    launches = [(launch.kernel, launch.name) for launch in stamped.launches]
+    assert launches[0] == ("patchify", "p")
+    assert launches[-1] == ("linear", "head")
+    stamps = stamped.stamps
+    assert stamps is not None
+    assert (stamps.count, stamps.end) == (len(launches) + 1, stamped.arena_bytes)
+    assert stamps.offset % 64 == 0
+    assert stamps.offset >= plain.arena_bytes
+    for threads in (1, 3):
+        before = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        output, arena = call_keeping_arena(stamped, images, threads)
+        after = time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        np.testing.assert_array_equal(output, call(plain, images, 1))
+        seconds, rest = arena[stamps.offset : stamps.end].view(np.int64).reshape(-1, 2).T
+        times = seconds * 10**9 + rest
+        assert before <= times[0]
+        assert (np.diff(times) >= 0).all()
+        assert times[-1] <= after
 
 
 def test_layers_of_one_shape_share_kernels() -> None:
