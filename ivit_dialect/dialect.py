@@ -25,6 +25,7 @@ from ivit_dialect.ops.elementwise import (
     RowRequantOp,
     SplatOp,
 )
+from ivit_dialect.ops.fqvit import LogIntSoftmaxOp
 from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp, IbertSoftmaxOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
@@ -63,6 +64,7 @@ Ivit = Dialect(
         LayerNormOp,
         LinearOp,
         LookupOp,
+        LogIntSoftmaxOp,
         MatmulOp,
         MaxiOp,
         MergeHeadsOp,

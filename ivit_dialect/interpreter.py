@@ -14,6 +14,7 @@ from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
 from ivit_dialect.implementations.floating import FloatFunctions
+from ivit_dialect.implementations.fqvit import FqvitFunctions
 from ivit_dialect.implementations.ibert import IbertFunctions
 from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions, require_array
 from ivit_dialect.implementations.l1 import L1Functions
@@ -63,6 +64,7 @@ def interpreter_of(module: ModuleOp, store: WeightStore, *listeners: Interpreter
     interpreter.register_implementations(ProbabilityFunctions())
     interpreter.register_implementations(IbertFunctions())
     interpreter.register_implementations(L1Functions())
+    interpreter.register_implementations(FqvitFunctions())
     interpreter.register_implementations(FloatFunctions(store))
     return interpreter
 

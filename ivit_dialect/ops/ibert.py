@@ -31,6 +31,19 @@ MOST_OCTAVES = 31
 """Halvings after which every exponential is 0."""
 
 
+def require_i_exp(x0: int, b: int, c: int, n: int, *, terms: int) -> None:
+    """``terms`` exponentials in [0, c << n] must sum below 2^31."""
+    require(0 < x0 < 1 << 24, f"x0 must lie in [1, 2^24), got {x0}")
+    require(x0 - 1 <= b < 1 << 31, f"b must lie in [x0 - 1, 2^31), got {b}")
+    require(0 < c < 1 << 31, f"c must lie in [1, 2^31), got {c}")
+    # Convex, and alike on both sides of -b/2.
+    lowest = -min(x0 - 1, b // 2)
+    least = lowest * (lowest + b) + c
+    require(least >= 0, f"r*(r + b) + c must not be negative for r in (-x0, 0], got {least} for {lowest}")
+    require(0 <= n <= 30, f"n must lie in [0, 30], got {n}")
+    require(terms * c << n < 1 << 31, f"int32 sum may wrap: {terms} terms of up to {c} * 2^{n}; lower n")
+
+
 @irdl_op_definition
 class IbertSoftmaxOp(IRDLOperation):
     """I-BERT's softmax (Algorithm 3) of int8 rows; output scale ``2^-bits``.
@@ -74,26 +87,14 @@ class IbertSoftmaxOp(IRDLOperation):
     def verify_(self) -> None:
         x, y = tensor_types(self.input, self.output)
         require_same_shape(x, y, "input and output")
-        self._verify_polynomial(x.get_shape()[-1])
+        constants = (prop.value.data for prop in (self.x0, self.b, self.c, self.n))
+        require_i_exp(*constants, terms=x.get_shape()[-1])
         require(
             y.element_type.width.data <= MOST_BITS,
             f"output must have at most {MOST_BITS} bits, got {y.element_type}",
         )
         bits, room = self.bits.value.data, integer_range(y.element_type)[1].bit_length()
         require(1 <= bits <= room, f"bits must lie in [1, {room}], got {bits}")
-
-    def _verify_polynomial(self, terms: int) -> None:
-        """Exponentials in [0, c << n] that sum below 2^31."""
-        x0, b, c, n = (prop.value.data for prop in (self.x0, self.b, self.c, self.n))
-        require(0 < x0 < 1 << 24, f"x0 must lie in [1, 2^24), got {x0}")
-        require(x0 - 1 <= b < 1 << 31, f"b must lie in [x0 - 1, 2^31), got {b}")
-        require(0 < c < 1 << 31, f"c must lie in [1, 2^31), got {c}")
-        # Convex, and alike on both sides of -b/2.
-        lowest = -min(x0 - 1, b // 2)
-        least = lowest * (lowest + b) + c
-        require(least >= 0, f"r*(r + b) + c must not be negative for r in (-x0, 0], got {least} for {lowest}")
-        require(0 <= n <= 30, f"n must lie in [0, 30], got {n}")
-        require(terms * c << n < 1 << 31, f"int32 sum may wrap: {terms} terms of up to {c} * 2^{n}; lower n")
 
 
 @irdl_op_definition

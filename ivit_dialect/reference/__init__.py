@@ -20,6 +20,7 @@ from ivit_dialect.reference.arithmetic import (
 )
 from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
 from ivit_dialect.reference.elementwise import add, affine, lookup, requant, row_requant
+from ivit_dialect.reference.fqvit import log_int_softmax
 from ivit_dialect.reference.gelu import shiftgelu
 from ivit_dialect.reference.ibert import (
     i_exp,
@@ -57,6 +58,7 @@ __all__ = [
     "linear",
     "linear_epilogue",
     "lookup",
+    "log_int_softmax",
     "matmul",
     "maxi",
     "merge_heads",

@@ -41,7 +41,7 @@ def build_softmax(b: KernelBuilder) -> None:
     source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
     rows, columns = shape(source)
     step = loop_step(b, columns, 32)
-    table = _exponentials(b)
+    table = i_exp_table(b)
     bits = {n: splat(b, b.truncate(b.scalars["bits"], 32), n) for n in (step, 0)}
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
@@ -67,8 +67,8 @@ def build_softmax(b: KernelBuilder) -> None:
         each_lane(b, columns, step, probability)
 
 
-def _exponentials(b: KernelBuilder) -> Value:
-    """``i_exp`` of every difference of two int8, in scratch."""
+def i_exp_table(b: KernelBuilder) -> Value:
+    """``i_exp`` of every difference of two int8 in scratch, by the kernel's scalars ``POLYNOMIAL``."""
     table = b.alloca([ENTRIES], 32)
     constants = [b.truncate(b.scalars[name], 32) for name in POLYNOMIAL]
     with b.loop(0, ENTRIES) as loop:

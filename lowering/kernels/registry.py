@@ -15,6 +15,7 @@ def families() -> dict[str, KernelFamily]:
     from lowering.kernels import (
         attention,
         broadcast,
+        fqvit,
         gelu,
         gemm,
         heads,
@@ -38,6 +39,7 @@ def families() -> dict[str, KernelFamily]:
         *attention.FAMILIES,
         *broadcast.FAMILIES,
         *gelu.FAMILIES,
+        *fqvit.FAMILIES,
         *heads.FAMILIES,
         *ibert.FAMILIES,
         *l1.FAMILIES,

@@ -151,15 +151,22 @@ COMPARED = (
     + """
   %n = ivit.l1_layernorm %x * %ns + %no shift 50
     : (tensor<?x7x12xi16>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
-  %y = ivit.add %x, %n * 1100000000 shift 27
-    : (tensor<?x7x12xi16>, tensor<?x7x12xi8>) -> tensor<?x7x12xi16>
-  %sum = ivit.reduce sum %y dim 1 : tensor<?x7x12xi16> -> tensor<?x1x12xi32>
-  %mean = ivit.requant %sum * 306783378 shift 31 : tensor<?x1x12xi32> -> tensor<?x1x12xi16>
-  func.return %mean : tensor<?x1x12xi16>
-}
 """
+    + QKV
+    + """
+  %shifts = ivit.constant "code.shifts" : tensor<256xi8>
+  %s8 = ivit.requant %s * 1717986918 shift 38 : tensor<?x3x7x7xi32> -> tensor<?x3x7x7xi8>
+  %e = ivit.log_int_softmax %s8 x0 14 b 54 c 1117 n 16 bits 4 : tensor<?x3x7x7xi8> -> tensor<?x3x7x7xui8>
+  %c = ivit.shift_matmul %e, %h shifts %shifts
+    : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<256xi8>) -> tensor<?x3x7x4xi32>
+  %c8 = ivit.requant %c * 1500000000 shift 44 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
+"""
+    + TAIL.format(
+        gelu="  %g = ivit.lookup %f, %gelu : (tensor<?x7x12xi8>, tensor<256xi8>) -> tensor<?x7x12xi8>",
+        type="i8",
+    )
 )
-"""The approximations of the literature."""
+"""Other approximations of the literature."""
 
 
 PROBABILITIES = (
