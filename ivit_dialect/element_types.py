@@ -48,6 +48,11 @@ def numpy_dtype(element: Attribute) -> np.dtype[Any]:
     raise ValueError(f"element type {element} is not supported")
 
 
+def held_bits(element: Attribute) -> int:
+    """Bits of memory that one element takes: 8 for ``i4``; ValueError as ``numpy_dtype`` raises it."""
+    return 8 * numpy_dtype(element).itemsize
+
+
 def element_format(element: Attribute) -> IntegerFormat:
     """The format of an integer element type: what holds it, and its least and greatest value."""
     return IntegerFormat(numpy_dtype(element), *integer_range(element))

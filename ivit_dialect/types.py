@@ -59,8 +59,9 @@ class IntegerWidths(AttrConstraint[IntegerType]):
         return {IntegerType}
 
     def __str__(self) -> str:
+        signed = [f"i2..i{self.signed}"] if self.signed else []
         unsigned = [f"ui2..ui{self.unsigned}"] if self.unsigned else []
-        return ", ".join([f"i2..i{self.signed}", *unsigned, *(f"i{width}" for width in self.whole)])
+        return ", ".join([*signed, *unsigned, *(f"i{width}" for width in self.whole)])
 
 
 MOST_BITS = 16
@@ -68,11 +69,14 @@ MOST_BITS = 16
 MOST_INDEX_BITS = 12
 """Of what indexes a table."""
 
-INTEGER_TENSOR = TensorType.constr(IntegerWidths(MOST_BITS, MOST_BITS, (32, 64)))
+INTEGER = IntegerWidths(MOST_BITS, MOST_BITS, (32, 64))
+INTEGER_TENSOR = TensorType.constr(INTEGER)
 ACTIVATION = IntegerWidths(MOST_BITS)
 ACTIVATION_TENSOR = TensorType.constr(ACTIVATION)
 NARROW_TENSOR = TensorType.constr(IntegerWidths(8))
 INDEX_TENSOR = TensorType.constr(IntegerWidths(MOST_INDEX_BITS, MOST_INDEX_BITS))
+CODE_TENSOR = TensorType.constr(IntegerWidths(0, 8))
+PROBABILITY_TENSOR = TensorType.constr(IntegerWidths(MOST_BITS, 8))
 I8_TENSOR = TensorType.constr(EqAttrConstraint(i8))
 I8_OR_UI8_TENSOR = TensorType.constr(AttrSetConstraint.get(i8, ui8))
 I16_TENSOR = TensorType.constr(EqAttrConstraint(i16))

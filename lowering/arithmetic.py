@@ -17,12 +17,17 @@ def clamp(b: LoopBuilder, x: Value, low: int, high: int) -> Value:
     return b.min(b.max(x, low), high)
 
 
-def saturate(b: LoopBuilder, x: Value, width: int, *, unsigned: bool = False) -> Value:
-    """``x`` clamped to integers of ``width`` bits (signed unless ``unsigned``), in that width."""
-    if element_width(x) == width and not unsigned:
-        return x
-    low, high = (0, (1 << width) - 1) if unsigned else (-(1 << (width - 1)), (1 << (width - 1)) - 1)
-    return b.truncate(clamp(b, x, low, high), width)
+def saturate(
+    b: LoopBuilder, x: Value, width: int, *, bits: int | None = None, unsigned: bool = False
+) -> Value:
+    """Signed ``x`` clamped to integers of ``bits`` or ``width``, signed or ``unsigned``, in ``width``."""
+    kept = width if bits is None else bits
+    if element_width(x) <= kept:
+        # No value is too large, and only the unsigned have any that is too small.
+        return b.zero_extend(b.max(x, 0), width) if unsigned else b.sign_extend(x, width)
+    low, high = (0, (1 << kept) - 1) if unsigned else (-(1 << (kept - 1)), (1 << (kept - 1)) - 1)
+    y = clamp(b, x, low, high)
+    return b.truncate(y, width) if element_width(y) >= width else b.sign_extend(y, width)
 
 
 def rounding_shift_right(b: LoopBuilder, x: Value, shift: Operand) -> Value:

@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import IntegerType
+
+from ivit_dialect.types import ui8
 
 Shape: TypeAlias = tuple[int, ...]
 Parameters: TypeAlias = tuple[int, ...]
@@ -19,13 +22,23 @@ Array: TypeAlias = NDArray[Any]
 BYTE_OFFSET = 128
 """What is added to int8 activations where the dot instruction takes unsigned bytes."""
 
+NIBBLE_OFFSET = 8
+"""What is added to weights of at most 4 bits, which are packed two a byte."""
+
+TABLE_ENTRIES = 256
+"""Of the tables that bytes index."""
+
 
 @dataclass(frozen=True)
 class Packing:
-    """``shape(shapes, parameters)`` of the packed array, and ``pack(arrays, parameters)`` itself."""
+    """``shape(shapes, parameters)`` of the packed array, and ``pack(arrays, parameters)`` itself.
+
+    ``element`` is the packed element type where it is not that of the first array.
+    """
 
     shape: Callable[[Sequence[Shape], Parameters], Shape]
     pack: Callable[[Sequence[Array], Parameters], Array]
+    element: IntegerType | None = None
 
 
 def _round_up(value: int, multiple: int) -> int:
@@ -48,6 +61,29 @@ def _pack_panels(arrays: Sequence[Array], parameters: Parameters) -> Array:
     whole = _padded(weight, (_round_up(outs, columns), _round_up(ins, depth)))
     panels = whole.reshape(-1, columns, whole.shape[1] // depth, depth).transpose(0, 2, 1, 3)
     return panels.reshape(_panels_shape([weight.shape], parameters))
+
+
+def _nibbles_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
+    panels, steps, size = _panels_shape(shapes, parameters)
+    return (panels, steps, size // 2)
+
+
+def _pack_nibbles(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """Panels of weights in [-8, 7], two a byte, each as ``w + 8``: a step's second half in the high nibbles."""
+    codes = _pack_panels(arrays, parameters).astype(np.int16) + NIBBLE_OFFSET
+    low, high = np.split(codes, 2, axis=2)
+    return (low | high << 4).astype(np.uint8)
+
+
+def _table_shape(_: Sequence[Shape], __: Parameters) -> Shape:
+    return (TABLE_ENTRIES,)
+
+
+def _pack_table(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """A table of 2 to 7 bits for indices of 8: entries beyond the width repeat the outermost."""
+    (table,), (signed,) = arrays, parameters
+    index = np.arange(TABLE_ENTRIES) - (TABLE_ENTRIES - len(table)) // 2 * signed
+    return table[np.clip(index, 0, len(table) - 1)]
 
 
 def _columns_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
@@ -89,8 +125,10 @@ PACKINGS: dict[str, Packing] = {
     "unbatched": Packing(_unbatched, lambda arrays, _: arrays[0][0]),
     "rows": Packing(_rows_shape, _pack_rows),
     "panels": Packing(_panels_shape, _pack_panels),
+    "nibbles": Packing(_nibbles_shape, _pack_nibbles, ui8),
+    "table": Packing(_table_shape, _pack_table),
     "columns": Packing(_columns_shape, _pack_columns),
     "offset_bias": Packing(_columns_shape, _pack_offset_bias),
 }
-"""By name. Parameters: ``rows`` (rows, columns), ``panels`` (columns, depth), ``columns`` and ``offset_bias``
-(columns,)."""
+"""By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``columns`` and
+``offset_bias`` (columns,), ``table`` (whether its index is signed,)."""

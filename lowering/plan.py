@@ -39,6 +39,9 @@ from xdsl.traits import IsolatedFromAbove, NoTerminator, Pure, SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import held_bits
+from ivit_dialect.types import INTEGER
+
 ALIGNMENT = 64
 """Bytes to which buffers and packed weights are aligned: one cache line, one widest vector."""
 
@@ -57,15 +60,15 @@ def byte_size(kind: Attribute) -> int:
 
 
 def element_bytes(kind: Attribute) -> int:
-    """Bytes of an element of a memref of integers."""
+    """Bytes that hold an element of a memref of integers: 1 for ``i4``, 2 for ``i12``."""
     assert isa(kind, Buffer)
-    return kind.element_type.width.data // 8
+    return held_bits(kind.element_type) // 8
 
 
 def _require_buffer(kind: Attribute, what: str) -> None:
     assert isa(kind, Buffer)
-    if not kind.has_static_shape() or kind.element_type.width.data % 8:
-        raise VerifyException(f"{what} must have a static shape and whole bytes, got {kind}")
+    if not kind.has_static_shape() or not INTEGER.fits(kind.element_type):
+        raise VerifyException(f"{what} must have a static shape and elements {INTEGER}, got {kind}")
 
 
 def _entries(attr: DictionaryAttr | None) -> Mapping[str, Attribute]:

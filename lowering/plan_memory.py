@@ -295,7 +295,7 @@ class Emitter:
             types = tensor_types(*packed.constants)
             packing = PACKINGS[packed.packing]
             shape = packing.shape([t.get_shape() for t in types], packed.parameters)
-            kind = buffer_type(shape, types[0].element_type)
+            kind = buffer_type(shape, packing.element or types[0].element_type)
             keys = [_key(value) for value in packed.constants]
             op = plan.WeightOp(keys, packed.packing, packed.parameters, self.weight_bytes, kind)
             self.weight_bytes += align(plan.byte_size(kind), plan.ALIGNMENT)

@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import FunctionType, IntegerType, MemRefType, Signedn
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import held_bits
 from lowering.kernels.build import INDEX, LoopBuilder
 from lowering.kernels.signature import (
     Choice,
@@ -71,7 +72,7 @@ class Launch:
 class KernelSpec:
     """What makes a kernel distinct: equal specs share one function.
 
-    ``memrefs`` are the types of inputs then outputs, without batch; ``ui8`` elements are unsigned.
+    ``memrefs`` are the types of inputs then outputs, without batch; elements have their own widths and signs.
     ``config`` and ``scalars`` are sorted by name.
     """
 
@@ -88,14 +89,13 @@ class KernelSpec:
 
 
 def signless(kind: MemRefType) -> MemRefType:
-    """The type at the loops level, where the ops and not the types say what is signed."""
-    element = kind.element_type
-    assert isa(element, IntegerType)
-    return MemRefType(IntegerType(element.width.data), kind.shape, kind.layout, kind.memory_space)
+    """The type at the loops level: memory holds whole bytes, and the ops say what is signed."""
+    held = IntegerType(held_bits(kind.element_type))
+    return MemRefType(held, kind.shape, kind.layout, kind.memory_space)
 
 
 def is_unsigned(kind: MemRefType) -> bool:
-    """Whether the elements are unsigned (``ui8``)."""
+    """Whether the elements are unsigned (``ui8``, ``ui4``)."""
     element = kind.element_type
     return isa(element, IntegerType) and element.signedness.data is Signedness.UNSIGNED
 

@@ -12,10 +12,11 @@ from math import prod
 from typing import TypeAlias
 
 from xdsl.dialects import memref, vector
-from xdsl.dialects.builtin import IntegerType, MemRefType, VectorType
+from xdsl.dialects.builtin import IntegerType, MemRefType, Signedness, VectorType
 from xdsl.ir import SSAValue
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import held_bits
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.types import tensor_types
 from lowering.arithmetic import saturate
@@ -72,13 +73,15 @@ def flat(b: LoopBuilder, source: Value) -> Value:
 
 
 def unsigned_inputs(b: KernelBuilder) -> tuple[bool, ...]:
-    """Which inputs are ``ui8``."""
+    """Which inputs are unsigned."""
     return tuple(is_unsigned(kind) for kind in b.spec.memrefs[: b.spec.inputs])
 
 
-def unsigned_output(b: KernelBuilder, number: int = 0) -> bool:
-    """Whether an output is ``ui8``."""
-    return is_unsigned(b.spec.memrefs[b.spec.inputs + number])
+def output_element(b: KernelBuilder, number: int = 0) -> IntegerType:
+    """The element type of an output: what its values are clamped to."""
+    element = b.spec.memrefs[b.spec.inputs + number].element_type
+    assert isa(element, IntegerType)
+    return element
 
 
 def load(b: LoopBuilder, source: Value, at: Sequence[Operand], count: int) -> Value:
@@ -104,14 +107,17 @@ def store(b: LoopBuilder, x: Value, target: Value, at: Sequence[Operand]) -> Non
         b.store(x, target, *at)
 
 
+def saturated(b: LoopBuilder, x: Value, element: IntegerType) -> Value:
+    """Signed integers clamped to the range of ``element``, in the width that holds it."""
+    unsigned = element.signedness.data is Signedness.UNSIGNED
+    return saturate(b, x, held_bits(element), bits=element.width.data, unsigned=unsigned)
+
+
 def store_saturated(
-    b: LoopBuilder, x: Value, target: Value, at: Sequence[Operand], *, unsigned: bool = False
+    b: LoopBuilder, x: Value, target: Value, at: Sequence[Operand], element: IntegerType
 ) -> None:
-    """Write signed integers clamped to the range of the memref's elements."""
-    width = element_width(target)
-    fits = element_width(x) < width
-    y = b.sign_extend(x, width) if fits else saturate(b, x, width, unsigned=unsigned)
-    store(b, y, target, at)
+    """Write signed integers clamped to the range of ``element``, which the memref holds."""
+    store(b, saturated(b, x, element), target, at)
 
 
 def splat(b: LoopBuilder, x: Value, count: int) -> Value:

@@ -73,7 +73,7 @@ def _fill_sigmoids(b: KernelBuilder, sigmoids: Value, exponentials: Value, most:
 SHIFTGELU = KernelFamily(
     "shiftgelu",
     build_shiftgelu,
-    Signature({"x": "...R C : i8"}, {"y": "...R C : i16"}, ("x0", "n")),
+    Signature({"x": "...R C : i2..i8"}, {"y": "...R C : i16"}, ("x0", "n")),
     {ShiftGeluOp: plan_shiftgelu},
 )
 FAMILIES = (SHIFTGELU,)

@@ -1,7 +1,9 @@
-"""``ivit.linear``: int8 matrix product with a fused epilogue.
+"""``ivit.linear``: matrix product of activations and narrow weights, with a fused epilogue.
 
 A tile of rows is widened once into scratch, in groups as the dot instruction takes them; panels of packed
 weights stream past it, and the accumulators of rows x panel stay in registers until the epilogue writes them.
+Activations of more than 8 bits are multiplied as int16; weights of at most 4 bits lie two a byte and are
+taken apart in registers.
 """
 
 from __future__ import annotations
@@ -9,7 +11,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xdsl.dialects.builtin import IntegerType, i32
+from xdsl.ir import Attribute
 
+from ivit_dialect.element_types import held_bits
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.types import tensor_types
@@ -27,10 +31,15 @@ from lowering.kernels.build import Value, shape
 from lowering.kernels.dot import BYTE_SIGN, dot, group_operand, weight_operand
 from lowering.kernels.elements import FORM
 from lowering.kernels.gemm_epilogue import Epilogue
+from lowering.kernels.lookup import packed_table, require_entries
 from lowering.kernels.signature import NARROW, Choice, Config, Signature, require_shape
-from lowering.packing import PACKINGS
-from lowering.targets import Target
+from lowering.packing import NIBBLE_OFFSET, PACKINGS
+from lowering.targets import DotInstruction, Target
 
+NIBBLE_BITS = 4
+"""Weights of at most so many bits are packed two a byte."""
+
+NIBBLE_MASK = 15
 FEW_TILES = 8
 """With fewer row tiles than this, threads share panels of columns instead."""
 
@@ -50,7 +59,9 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
     rows = 1
     for extent in x.get_shape()[1:-1]:
         rows *= extent
-    columns, depth = target.tile_columns, target.weight_dot.depth
+    w = tensor_types(op.weight)[0]
+    columns, depth = target.tile_columns, instruction(target, x.element_type).depth
+    nibbles = w.element_type.width.data <= NIBBLE_BITS
     bias = (
         Packed((op.bias, op.weight), "offset_bias", (columns,))
         if depth == OFFSET_DEPTH
@@ -58,10 +69,10 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
     )
     inputs = [
         Viewed(op.input, (rows, x.get_shape()[-1])),
-        Packed((op.weight,), "panels", (columns, depth)),
+        Packed((op.weight,), "nibbles" if nibbles else "panels", (columns, depth)),
         bias,
     ]
-    config: dict[str, ConfigValue] = {}
+    config: dict[str, ConfigValue] = {"nibbles": 1} if nibbles else {}
     scalars: dict[str, int] = {}
     if op.multipliers is not None:
         single = tensor_types(op.multipliers)[0].get_shape() == (1,)
@@ -76,7 +87,7 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         if y.element_type == i32 and op.table is None:
             config["requant"] = "wide"
     if op.table is not None:
-        inputs.append(Packed((op.table,)))
+        inputs.append(packed_table(op.table, signed=True))
         config["lookup"] = 1
     if op.residual is not None:
         inputs.append(_residual(op, rows, y.get_shape()[-1]))
@@ -95,13 +106,18 @@ def _residual(op: LinearOp, rows: int, columns: int) -> Viewed | Packed:
     return Viewed(op.residual, (rows, columns))
 
 
+def instruction(target: Target, element: Attribute) -> DotInstruction:
+    """How activations of an element type are multiplied: int16 by pairs, bytes as ``target`` does best."""
+    return target.weight_dot if held_bits(element) == 8 else target.pair_dot
+
+
 class Gemm:
     """The parts of the kernel that its two row tiles (whole, and the rest at the end) share."""
 
     def __init__(self, b: KernelBuilder) -> None:
         self._b = b
         self._x, self._weights, self._bias = b.inputs[:3]
-        self._dot = b.target.weight_dot
+        self._dot = instruction(b.target, b.spec.memrefs[0].element_type)
         self._lanes = b.target.lanes(32)
         self._columns = b.target.tile_columns
         self._total, self._inner = shape(self._x)
@@ -182,11 +198,7 @@ class Gemm:
     ) -> list[Value]:
         """Add one group of products to each accumulator (row by row)."""
         b, lanes = self._b, self._lanes
-        size = lanes * self._dot.depth
-        weights = [
-            weight_operand(b, self._dot, b.load_vector(self._weights, [panel, k, j * size], size))
-            for j in range(vectors)
-        ]
+        weights = self._weight_operands(vectors, panel, k)
         updated: list[Value] = []
         for r in range(rows):
             group = group_operand(b, self._dot, b.load(self._groups, r, k), lanes)
@@ -194,10 +206,24 @@ class Gemm:
                 updated.append(dot(b, self._dot, totals[r * vectors + j], group, weight))
         return updated
 
+    def _weight_operands(self, vectors: int, panel: Value, k: Value) -> list[Value]:
+        """The weights of one step, a register of columns each."""
+        b, size = self._b, self._lanes * self._dot.depth
+        if not b.flag("nibbles"):
+            loaded = [b.load_vector(self._weights, [panel, k, j * size], size) for j in range(vectors)]
+            return [weight_operand(b, self._dot, x) for x in loaded]
+        half, element = self._columns // self._lanes // 2, GROUP_WIDTH // self._dot.depth
+        packed = [b.load_vector(self._weights, [panel, k, j * size], size) for j in range(min(vectors, half))]
+        codes = [b.zero_extend(x, element) for x in packed]
+        low = [b.and_(x, NIBBLE_MASK) for x in codes]
+        high = [b.shr_unsigned(x, NIBBLE_BITS) for x in codes[: max(vectors - half, 0)]]
+        return [b.sub(x, NIBBLE_OFFSET) for x in (*low, *high)]
+
 
 def _signature(config: Config) -> Signature:
     """The epilogue's operands follow the bias, where the config has them."""
-    ins = {"x": "R K : i8", "weight": "P S W : i8", "bias": "B : i32"}
+    weight = "ui8" if "nibbles" in config else "i5..i8"
+    ins = {"x": "R K : i2..i16", "weight": f"P S W : {weight}", "bias": "B : i32"}
     scalars: tuple[str, ...] = ()
     out = "R C : i32"
     if "requant" in config:
@@ -205,7 +231,7 @@ def _signature(config: Config) -> Signature:
         ins["multipliers"] = "M : i32"
         scalars += ("shift",)
     if "lookup" in config:
-        ins["table"] = "256 : E"
+        ins["table"] = "L : E"
         out = "R C : E"
     if "residual" in config:
         ins["residual"] = f"R C : {NARROW}"
@@ -222,12 +248,15 @@ def _check(spec: KernelSpec, target: Target) -> None:
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
     ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
-    columns, depth = target.tile_columns, target.weight_dot.depth
+    columns, depth = target.tile_columns, instruction(target, spec.memrefs[0].element_type).depth
+    packing = PACKINGS["nibbles" if "nibbles" in config else "panels"]
     padded = PACKINGS["columns"].shape([(outer,)], (columns,))
-    require_shape("weight", weight, PACKINGS["panels"].shape([(outer, inner)], (columns, depth)))
+    require_shape("weight", weight, packing.shape([(outer, inner)], (columns, depth)))
     require_shape("bias", bias, padded)
     if "requant" in config and more[0] != (1,):
         require_shape("multipliers", more[0], padded)
+    if "lookup" in config:
+        require_entries(more[1], more[1][0].bit_length() - 1)
 
 
 LINEAR = KernelFamily(
@@ -236,6 +265,7 @@ LINEAR = KernelFamily(
     _signature,
     {LinearOp: plan_linear},
     {
+        "nibbles": Choice(range(1, 2), optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
         "residual": replace(FORM, optional=True),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ivit_dialect.element_types import held_bits
 from lowering.arena import align
-from lowering.arithmetic import Requant, saturate
+from lowering.arithmetic import Requant
 from lowering.kernels.base import KernelBuilder, is_unsigned
 from lowering.kernels.build import Value, element_width, shape
-from lowering.kernels.lookup import ByteTable, lookup_each
+from lowering.kernels.elements import output_element, saturated
+from lowering.kernels.lookup import ByteTable, lookup_each, signed_index
 
 
 class Epilogue:
@@ -21,7 +23,7 @@ class Epilogue:
     def __init__(self, b: KernelBuilder, lanes: int, rows: int, columns: int) -> None:
         self._b, self._lanes = b, lanes
         (self._output,) = b.outputs
-        self._unsigned = is_unsigned(b.spec.memrefs[-1])
+        self._element = output_element(b)
         operands = list(b.inputs[3:])
 
         def operand(name: str) -> Value:
@@ -38,8 +40,10 @@ class Epilogue:
             self._requant = self._make_requant(operand("multipliers"))
         if b.flag("lookup"):
             self._table = operand("table")
-            self._bytes = b.alloca([align(rows * columns, b.target.lanes(8))], 8)
-            self._indices = b.view(self._bytes, 0, [rows, columns], 8)
+            self._index = signed_index(self._table)
+            width = held_bits(self._index)
+            self._bytes = b.alloca([align(rows * columns, b.target.lanes(8)) * width // 8], 8)
+            self._indices = b.view(self._bytes, 0, [rows, columns], width)
         if "residual" in b.config:
             self._residual = operand("residual")
             self._residual_unsigned = is_unsigned(b.spec.memrefs[b.inputs.index(self._residual)])
@@ -92,7 +96,8 @@ class Epilogue:
                 valid = min(self._lanes, columns - j * self._lanes)
                 x = self._requantised(totals[r * vectors + j], multipliers[j])
                 if self._table is not None:
-                    b.store_vector(saturate(b, x, 8), self._indices, [b.index(r), j * self._lanes])
+                    index = saturated(b, x, self._index)
+                    b.store_vector(index, self._indices, [b.index(r), j * self._lanes])
                 else:
                     self._finish(x, at, starts[j], valid)
         if self._table is not None:
@@ -101,7 +106,7 @@ class Epilogue:
     def _look_up(self, table: Value, rows: int, row: Value, column: Value, columns: int) -> None:
         """Entries of the tile's indices into the output: by registers in place, else one by one."""
         b = self._b
-        in_place = element_width(table) == 8 and b.target.looks_up_bytes
+        in_place = element_width(table) == element_width(self._indices) == 8 and b.target.looks_up_bytes
         if in_place:
             # Loaded here and not above the products, which need the registers.
             entries = ByteTable(b, table, b.target, signed=True)
@@ -134,7 +139,7 @@ class Epilogue:
             added = self._residual_requant(self._residual_lanes(row, column, valid))
             width = max(element_width(x), element_width(added))
             x = b.add(b.sign_extend(x, width), b.sign_extend(added, width))
-        y = saturate(b, x, element_width(self._output), unsigned=self._unsigned)
+        y = saturated(b, x, self._element)
         if valid == self._lanes:
             b.store_vector(y, self._output, [row, column])
             return

@@ -1,14 +1,20 @@
-"""Tables of 256 entries: bytes by the processor's permutations, wider entries one by one.
+"""Tables: bytes by byte indices by the processor's permutations, all else one by one.
 
-``ByteTable`` serves every kernel that looks bytes up (softmax codes, GELU after a linear layer).
+Tables for fewer than 8 bits are packed as 256 entries, the outer ones equal: bytes index them as they are, and
+what lies beyond the width is clamped to it. ``ByteTable`` serves every kernel that looks bytes up (softmax codes,
+GELU after a linear layer).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from xdsl.dialects.builtin import IntegerType
+from xdsl.utils.hints import isa
+
 from ivit_dialect.ops.elementwise import LookupOp
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
+from ivit_dialect.types import is_activation, tensor_types
+from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch, Packed
 from lowering.kernels.build import LoopBuilder, Operand, Value, element_width, lanes, shape, vector_type
 from lowering.kernels.elements import (
     activation,
@@ -19,7 +25,7 @@ from lowering.kernels.elements import (
     store,
     unsigned_inputs,
 )
-from lowering.kernels.signature import Signature
+from lowering.kernels.signature import Shape, Signature, require_shape
 from lowering.targets import Target
 
 ENTRIES = 256
@@ -119,8 +125,11 @@ class ByteTable:
 
 
 def lookup_each(b: LoopBuilder, table: Value, index: Value, *, signed: bool) -> Value:
-    """Entries of any width, one load an index; ``index`` is i8 (``signed``: of the value ``x - 128``)."""
-    raw = b.xor(index, -SIGN_BIT) if signed else index
+    """Entries of any width, one load an index; ``signed`` indices count from the middle of the table."""
+    raw = index
+    if signed:
+        wide = element_width(index) > 8
+        raw = b.add(index, shape(table)[0] // 2) if wide else b.xor(index, -SIGN_BIT)
     count = lanes(index)
     if count == 0:
         return b.load(table, b.to_index(b.zero_extend(raw, 64)))
@@ -132,9 +141,34 @@ def lookup_each(b: LoopBuilder, table: Value, index: Value, *, signed: bool) -> 
     return result
 
 
+def packed_table(table: Value, signed: bool) -> Packed:
+    """A constant table as kernels index it: of 256 entries for 8 bits or fewer."""
+    (entries,) = tensor_types(table)[0].get_shape()
+    return Packed((table,), "table", (int(signed),)) if entries < ENTRIES else Packed((table,))
+
+
+def signed_index(table: Value) -> IntegerType:
+    """What indexes a packed table, in kernels whose index is signed."""
+    return IntegerType(shape(table)[0].bit_length() - 1)
+
+
+def require_entries(table: Shape, bits: int) -> None:
+    """Raise ValueError unless a packed table has the entries that ``bits`` index."""
+    require_shape("table", table, (max(ENTRIES, 1 << bits),))
+
+
+def _check(spec: KernelSpec, target: Target) -> None:
+    """The table is packed for the width of the index."""
+    (_, table), _ = spec.shapes()
+    element = spec.memrefs[0].element_type
+    assert isa(element, IntegerType)
+    require_entries(table, element.width.data)
+
+
 def plan_lookup(op: LookupOp, target: Target) -> Launch:
     """The table is a constant."""
-    return Launch("lookup", (activation(op.input), Packed((op.table,))))
+    (x,) = tensor_types(op.input)
+    return Launch("lookup", (activation(op.input), packed_table(op.table, is_activation(x.element_type))))
 
 
 def build_lookup(b: KernelBuilder) -> None:
@@ -143,7 +177,8 @@ def build_lookup(b: KernelBuilder) -> None:
     table = b.inputs[1]
     signed = not unsigned_inputs(b)[0]
     (count,) = shape(source)
-    bytes_ = ByteTable(b, table, b.target, signed=signed) if element_width(table) == 8 else None
+    by_bytes = element_width(table) == element_width(source) == 8
+    bytes_ = ByteTable(b, table, b.target, signed=signed) if by_bytes else None
     step = loop_step(b, count, 8 if bytes_ is not None else 32)
 
     def body(i: Operand, count: int) -> None:
@@ -157,7 +192,8 @@ def build_lookup(b: KernelBuilder) -> None:
 LOOKUP = KernelFamily(
     "lookup",
     build_lookup,
-    Signature({"x": "...N : i8 ui8", "table": "256 : E"}, {"y": "...N : E"}),
+    Signature({"x": "...N : i2..i12 ui2..ui12", "table": "L : E"}, {"y": "...N : E"}),
     {LookupOp: plan_lookup},
+    further=_check,
 )
 FAMILIES = (LOOKUP,)

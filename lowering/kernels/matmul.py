@@ -18,11 +18,11 @@ from lowering.kernels.elements import (
     each_lane,
     load,
     loop_step,
+    output_element,
     rows_of,
     store,
     store_saturated,
     unsigned_inputs,
-    unsigned_output,
 )
 from lowering.kernels.panels import BYTE_OFFSET, ROW_PADDING, Groups, Panels, each_tile
 from lowering.kernels.requant import form_with, prepared_requant, zero_points
@@ -127,7 +127,7 @@ class ColumnBlock:
                 store(b, x, self._target, at)
             else:
                 y = b.add(self._requant(x), self._zero_points[lanes])
-                store_saturated(b, y, self._target, at, unsigned=unsigned_output(b))
+                store_saturated(b, y, self._target, at, output_element(b))
 
         each_lane(b, self._right.outer, self._step, body)
 
@@ -148,7 +148,8 @@ def build_matmul(b: KernelBuilder, kind: type[ColumnBlock] = ColumnBlock) -> Non
 
 def _signature(config: Config) -> Signature:
     """The right operand may lie transposed; a requant has its scalars."""
-    ins = {"lhs": "H T K : i8 ui8 i16", "rhs": "H O K : i8" if config["transposed"] else "H K O : i8"}
+    right = "H O K" if config["transposed"] else "H K O"
+    ins = {"lhs": "H T K : i2..i16 ui2..ui15", "rhs": f"{right} : i2..i8"}
     scalars = ("multiplier", "shift", "zero_point") if "form" in config else ()
     return Signature(ins, {"y": "H T O" if "form" in config else "H T O : i32"}, scalars)
 

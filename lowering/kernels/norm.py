@@ -1,4 +1,4 @@
-"""Kernels of the two LayerNorms: rows of int16 are split among the threads, each row is read twice or thrice.
+"""Kernels of the two LayerNorms: rows are split among the threads, each is read twice or thrice.
 
 Neither divides by the number of channels nor keeps a normalised row in memory.
 """
@@ -33,11 +33,11 @@ from lowering.kernels.elements import (
     load,
     load_wide,
     loop_step,
+    output_element,
     reduce_lanes,
     rows_of,
     splat,
     store_saturated,
-    unsigned_output,
 )
 from lowering.kernels.signature import Signature
 from lowering.targets import Target
@@ -61,7 +61,7 @@ def plan_i_layernorm(op: ILayerNormOp, target: Target) -> Launch:
 
 
 class NormRows:
-    """What kernels of LayerNorms have: rows of int16, and the affine that ends them."""
+    """What kernels of LayerNorms have: rows of at most 16 bits, and the affine that ends them."""
 
     def __init__(self, b: KernelBuilder) -> None:
         self._b = b
@@ -77,7 +77,7 @@ class NormRows:
         b = self._b
         scale, offset = (load(b, source, [i], lanes) for source in (self._scale, self._offset))
         y = self._affines[lanes](normalised, scale, offset)
-        store_saturated(b, y, self._target, [row, i], unsigned=unsigned_output(b))
+        store_saturated(b, y, self._target, [row, i], output_element(b))
 
 
 def build_layernorm(b: KernelBuilder) -> None:
@@ -153,7 +153,7 @@ def build_i_layernorm(b: KernelBuilder) -> None:
         each_lane(b, channels, rows.step, normalise)
 
 
-INS, OUTS = {"x": "...R C : i16", "scale": "C : i32", "offset": "C : i64"}, {"y": "...R C"}
+INS, OUTS = {"x": "...R C : i2..i16", "scale": "C : i32", "offset": "C : i64"}, {"y": "...R C"}
 LAYERNORM = KernelFamily(
     "layernorm",
     build_layernorm,

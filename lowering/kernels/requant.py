@@ -19,11 +19,11 @@ from lowering.kernels.elements import (
     load,
     load_wide,
     loop_step,
+    output_element,
     rows_of,
     splat,
     store_saturated,
     unsigned_inputs,
-    unsigned_output,
 )
 from lowering.kernels.signature import NARROW, Choice, Config, Signature
 from lowering.targets import Target
@@ -85,7 +85,7 @@ def build_requant(b: KernelBuilder) -> None:
     def body(i: Operand, lanes: int) -> None:
         x = load_wide(b, source, [i], lanes, 32, unsigned=unsigned)
         y = b.add(scaled(x), offsets[lanes])
-        store_saturated(b, y, target, [i], unsigned=unsigned_output(b))
+        store_saturated(b, y, target, [i], output_element(b))
 
     each_lane_shared(b, count, step, body)
 
@@ -105,7 +105,7 @@ def build_requant_channels(b: KernelBuilder) -> None:
         def body(i: Operand, lanes: int) -> None:
             x = load_wide(b, source, [row.index, i], lanes, 32, unsigned=unsigned)
             y = b.add(scaled(x, load(b, multipliers, [i], lanes)), offsets[lanes])
-            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+            store_saturated(b, y, target, [row.index, i], output_element(b))
 
         each_lane(b, channels, step, body)
 
@@ -132,7 +132,7 @@ def build_row_requant(b: KernelBuilder) -> None:
 
         def body(i: Operand, lanes: int) -> None:
             y = scaled(load(b, source, [row.index, i], lanes), factors[lanes])
-            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+            store_saturated(b, y, target, [row.index, i], output_element(b))
 
         each_lane(b, channels, step, body)
 
@@ -170,7 +170,7 @@ def build_add(b: KernelBuilder) -> None:
             x = load_wide(b, source, [i], lanes, 32, unsigned=is_unsigned)
             y = x if requant is None else requant(x)
             terms.append(y if narrow else b.sign_extend(y, 64))
-        store_saturated(b, b.add(*terms), target, [i], unsigned=unsigned_output(b))
+        store_saturated(b, b.add(*terms), target, [i], output_element(b))
 
     each_lane_shared(b, count, step, body)
 
@@ -212,7 +212,7 @@ def build_affine(b: KernelBuilder) -> None:
         def body(i: Operand, lanes: int) -> None:
             x = load(b, source, [row.index, i], lanes)
             y = affines[lanes](x, load(b, scale, [i], lanes), load(b, offset, [i], lanes))
-            store_saturated(b, y, target, [row.index, i], unsigned=unsigned_output(b))
+            store_saturated(b, y, target, [row.index, i], output_element(b))
 
         each_lane(b, channels, step, body)
 

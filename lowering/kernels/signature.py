@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from string import digits
 from typing import TypeAlias
 
 Shape: TypeAlias = tuple[int, ...]
@@ -15,7 +16,7 @@ ConfigValue: TypeAlias = int | str
 Config: TypeAlias = Mapping[str, ConfigValue]
 
 LEADING = "..."
-NARROW = "i8 ui8 i16 i32"
+NARROW = "i2..i16 ui2..ui16 i32"
 """What fits a 32-bit lane."""
 
 
@@ -43,7 +44,8 @@ class Signature:
 
     A pattern lists extents: a letter (equal letters are equal extents), a number, a product ``H*D``, or first
     ``...R``, which stands for all leading extents and is their product. After a colon stand the element types
-    that it may have; a capital letter there means equal types. ``optional`` scalars may be missing.
+    that it may have, ``i2..i8`` for all widths between; a capital letter there means equal types.
+    ``optional`` scalars may be missing.
     """
 
     ins: Mapping[str, str]
@@ -111,8 +113,18 @@ def require_memrefs(
 def _require_element(name: str, element: str, choices: Sequence[str], types: dict[str, str]) -> None:
     if choices and choices[0].isupper():
         choices = (types.setdefault(choices[0], element),)
-    if choices and element not in choices:
+    if choices and not any(_admits(choice, element) for choice in choices):
         raise ValueError(f"needs elements of {name} to be {' or '.join(choices)}, got {element}")
+
+
+def _admits(choice: str, element: str) -> bool:
+    """Whether an element type is ``choice``, or of a width in ``i2..i8``."""
+    first, _, last = choice.partition("..")
+    kind = first.rstrip(digits)
+    width = element.removeprefix(kind)
+    if not last or not element.startswith(kind) or not width.isdigit():
+        return element == choice
+    return int(first.removeprefix(kind)) <= int(width) <= int(last.removeprefix(kind))
 
 
 def _letters(pattern: str) -> list[str]:

@@ -7,13 +7,13 @@
 
 // -----
 
-// CHECK: the image must have a static shape and whole bytes, got memref<?xi8>
+// CHECK: the image must have a static shape and elements i2..i16, ui2..ui16, i32, i64, got memref<?xi8>
 plan.program @main(%image: memref<?xi8>, %output: memref<4xi8>) target "generic" arena 0 live 0 weights 0 {
 }
 
 // -----
 
-// CHECK: the output must have a static shape and whole bytes, got memref<4xi1>
+// CHECK: the output must have a static shape and elements i2..i16, ui2..ui16, i32, i64, got memref<4xi1>
 plan.program @main(%image: memref<4xi8>, %output: memref<4xi1>) target "generic" arena 0 live 0 weights 0 {
 }
 
@@ -46,7 +46,7 @@ plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "generic"
 
 // -----
 
-// CHECK: a place in memory must have a static shape and whole bytes, got memref<?xi8>
+// CHECK: a place in memory must have a static shape and elements i2..i16, ui2..ui16, i32, i64, got memref<?xi8>
 plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "generic" arena 64 live 0 weights 0 {
   %x = plan.slice at 0 : memref<?xi8>
 }
@@ -67,7 +67,7 @@ plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "generic"
 
 // -----
 
-// CHECK: a view must have a static shape and whole bytes, got memref<?xi8>
+// CHECK: a view must have a static shape and elements i2..i16, ui2..ui16, i32, i64, got memref<?xi8>
 plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "generic" arena 0 live 0 weights 0 {
   %x = plan.view %image at 0 : memref<4xi8> to memref<?xi8>
 }
