@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.ibert import IbertSoftmaxOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp
+from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp
 from ivit_dialect.ops.shift_matmul import MOST_SHIFT, ShiftMatmulOp
 from ivit_dialect.reference.shift_matmul import shift_weights
 from ivit_dialect.store import WeightStore
@@ -82,8 +84,23 @@ def _row_sum(probabilities: SSAValue) -> int | None:
             return 1 << (op.bits.value.data - 1)
         case IbertSoftmaxOp() as op:
             return 1 << op.bits.value.data
+        case NormalizedSoftmaxOp() as op:
+            # Each code exceeds its share of the unit by at most one half.
+            (type_,) = tensor_types(op.output)
+            return op.unit.value.data + type_.get_shape()[-1] // 2
         case _:
             return None
+
+
+def largest_multiplier(
+    multiplier: IntegerAttr[I64] | None, multipliers: SSAValue | None, store: WeightStore
+) -> int:
+    """Of a softmax: its one multiplier, or the largest of the heads' (2^31 - 1 where they are not at hand)."""
+    if multipliers is None:
+        assert multiplier is not None, "the verifier asks for one of the two"
+        return multiplier.value.data
+    values = stored(multipliers, store)
+    return (1 << 31) - 1 if values is None else int(values.max())
 
 
 def shift_matmul_bound(op: ShiftMatmulOp, store: WeightStore) -> Bound:

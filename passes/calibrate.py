@@ -2,14 +2,14 @@
 
     calibrate{images="images.npz" mean=0.485,0.456,0.406 std=0.229,0.224,0.225}
 
-Every op whose result may be quantised gets ``ivit.range = [min, max]``; attention also gets the ranges of its
-query, key, value and scores; the function gets the range of its input. Ranges that are there already are kept
-unless images are given.
+Every op whose result may be quantised gets ``ivit.range = [min, max]``; attention also gets the ranges of
+its query, key, value and scores; the function gets the range of its input. Tensors whose channels may get
+factors of their own get the range of each channel too. Ranges that are there already are kept unless images
+are given.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +25,13 @@ from xdsl.passes import ModulePass
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.interpreter import run
-from passes.calibration.generated import generated_images
-from passes.calibration.images import checked_images, default_normalisation, load_images, normalise
+from passes.calibration.images import load_images
+from passes.calibration.inputs import calibration_inputs
 from passes.calibration.observer import MinMax, expected_ranges
 from passes.integer_forms import check_integer_forms
 from passes.ranges import RANGE
 from passes.torch_entry import image_sizes, normalisation_of
 
-GENERATED = 16
 BATCH = 8
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of images done and in all."""
@@ -71,20 +70,11 @@ def calibrate(
     """
     pixels = normalisation_of(module, mean, std)
     function = main_function(module)
-    batch, channels, height, width = image_sizes(function)
+    batch, *_ = image_sizes(function)
     check_integer_forms(function)
     if images is None and _is_calibrated(function):
         return
-    if images is None:
-        print(
-            f"calibrate: no images given: ranges come from {GENERATED} generated ones;"
-            " real images give better accuracy",
-            file=sys.stderr,
-        )
-        generated = generated_images(GENERATED, height, width, channels)
-        inputs = normalise(generated, pixels or default_normalisation(channels))
-    else:
-        inputs = checked_images(images, (channels, height, width), pixels)
+    inputs = calibration_inputs(module, images, pixels, CalibratePass.name, "ranges")
     observer = MinMax(function)
     for start in range(0, len(inputs), batch or BATCH):
         part = _batch_of(inputs, start, batch)
@@ -92,7 +82,7 @@ def calibrate(
         run(module, store, part, observe=observer)
         if progress is not None:
             progress(min(start + len(part), len(inputs)), len(inputs))
-    observer.record(overwrite=images is not None)
+    observer.record(store, overwrite=images is not None)
 
 
 def _batch_of(inputs: NDArray[np.float32], start: int, batch: int | None) -> NDArray[np.float32]:

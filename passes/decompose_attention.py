@@ -31,12 +31,13 @@ def _delta_context(
     p: Primitives,
     scores: SSAValue,
     value: SSAValue,
-    table: SSAValue,
+    op: AttentionOp,
     softmax: DeltaSoftmaxAttr,
     out: IntegerType,
 ) -> SSAValue:
+    assert op.table is not None, "the verifier asks for a table"
     multiplier, shift, dividend, context_shift = softmax.values()
-    codes = SoftmaxOp(scores, table, multiplier, shift)
+    codes = SoftmaxOp(scores, op.table, op.multipliers or multiplier, shift)
     p.emit(codes)
     context = p.emit(MatmulOp(codes.codes, value, with_element(value, i32)))
     return p.emit(
@@ -69,8 +70,7 @@ class _AttentionPattern(RewritePattern):
         scores_type: IntegerTensor = TensorType(i32, (batch, heads, tokens, tokens))
         scores = p.emit(MatmulOp(query, key, scores_type, transpose_b=True))
         if isinstance(op.softmax, DeltaSoftmaxAttr):
-            assert op.table is not None, "the verifier asks for a table"
-            context = _delta_context(p, scores, value, op.table, op.softmax, output.element_type)
+            context = _delta_context(p, scores, value, op, op.softmax, output.element_type)
         else:
             context = _shiftmax_context(p, scores, value, op.softmax, output.element_type)
         p.emit(MergeHeadsOp(context, output))

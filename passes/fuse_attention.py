@@ -45,7 +45,8 @@ class _Chain(NamedTuple):
     scores: MatmulOp
     context: MatmulOp
     softmax: SoftmaxAttr
-    table: SSAValue | None
+    constants: tuple[SSAValue | None, SSAValue | None]
+    """The table, and the multipliers of the heads."""
     between: tuple[Operation, ...]
     """The ops that end with the chain but for the products, the softmax first."""
 
@@ -89,12 +90,12 @@ def _delta_chain(context_i8: SSAValue) -> _Chain | None:
     if not all(_used_once(v) for v in (rescale.input, softmax.codes, softmax.sum, softmax.input)):
         return None
     attribute = DeltaSoftmaxAttr(
-        i64_attr(softmax.multiplier.value.data),
+        softmax.multiplier or i64_attr(0),
         i64_attr(softmax.shift.value.data),
         i64_attr(rescale.dividend.value.data),
         i64_attr(rescale.shift.value.data),
     )
-    return _Chain(scores, context, attribute, softmax.table, (softmax, rescale))
+    return _Chain(scores, context, attribute, (softmax.table, softmax.multipliers), (softmax, rescale))
 
 
 def _shiftmax_chain(context_i8: SSAValue) -> _Chain | None:
@@ -121,7 +122,7 @@ def _shiftmax_chain(context_i8: SSAValue) -> _Chain | None:
         i64_attr(context.shift),
     )
     between = (softmax, *scores.requant, *context.requant)
-    return _Chain(scores.product, context.product, attribute, None, between)
+    return _Chain(scores.product, context.product, attribute, (None, None), between)
 
 
 def _heads_of(value: SSAValue) -> SplitHeadsOp | None:
@@ -146,7 +147,7 @@ class _AttentionPattern(RewritePattern):
         if len(splits) != len(heads) or len({split_heads.input.type for split_heads in splits}) != 1:
             return
         query, key, value = (split_heads.input for split_heads in splits)
-        fused = AttentionOp(query, key, value, split.get_shape()[1], chain.softmax, merged, chain.table)
+        fused = AttentionOp(query, key, value, split.get_shape()[1], chain.softmax, merged, *chain.constants)
         replace_keeping(rewriter, op, fused, *chain.between, *splits, chain.scores, chain.context)
         self.counts["attention"] += 1
 

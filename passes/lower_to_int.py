@@ -19,35 +19,31 @@ from passes.levels import check_level
 from passes.pipeline_text import build_passes
 from passes.pipelines import LOWER_TO_INT
 from passes.quantization.options import QuantizeOptions
+from passes.quantization.recipes import resolve
+from passes.quantize import QuantizePass, quantize
 from passes.registry import get_passes
 from passes.run_passes import Report, run_passes, unreported
 from passes.torch_entry import check_normalisation
 
 
 @dataclass(frozen=True)
-class LowerToIntOptions:
-    """Families of the non-linear ops ("exact" or "ivit"), and mean and std where the input is to be pixels.
+class LowerToIntOptions(QuantizeOptions):
+    """Options of ``quantize``, and mean and std where the input is to be pixels.
 
     ValueError for values that the pass ``quantize`` would not take.
     """
 
-    softmax: str = "exact"
-    gelu: str = "exact"
-    layernorm: str = "exact"
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        QuantizeOptions(self.softmax, self.gelu, self.layernorm)
+        super().__post_init__()
+        resolve(self)
         check_normalisation(self.mean, self.std)
 
     def pipeline_options(self) -> dict[str, ParameterListType]:
         """As the pipeline's options."""
-        given: dict[str, ParameterListType] = {
-            "softmax": (self.softmax,),
-            "gelu": (self.gelu,),
-            "layernorm": (self.layernorm,),
-        }
+        given: dict[str, ParameterListType] = {name: (value,) for name, value in self.given().items()}
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is not None:
                 given[name] = tuple(map(float, values))
@@ -73,6 +69,7 @@ def lower_to_int(
     passes = build_passes(LOWER_TO_INT.specs(options.pipeline_options()), get_passes())
     steps = {step.name: step for step in passes}
     steps[CalibratePass.name] = _CalibrateOn(images, options, report)
+    steps[QuantizePass.name] = _QuantizeOn(images, options, report)
     run_passes(steps.values(), module, ctx, report)
     return module
 
@@ -91,6 +88,28 @@ class _CalibrateOn(ModulePass):
         calibrate(
             op,
             store_of(ctx),
+            self.images,
+            mean=self.options.mean,
+            std=self.options.std,
+            progress=lambda done, total: self.report(self.name, done, total),
+        )
+
+
+@dataclass(frozen=True)
+class _QuantizeOn(ModulePass):
+    """``quantize`` on images in memory."""
+
+    name = QuantizePass.name
+
+    images: NDArray[Any] | None
+    options: LowerToIntOptions
+    report: Report
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        quantize(
+            op,
+            ctx,
+            resolve(self.options),
             self.images,
             mean=self.options.mean,
             std=self.options.std,

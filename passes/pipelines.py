@@ -1,4 +1,4 @@
-"""Every named pipeline: the passes that it stands for, and its options. Nothing is imported, only named."""
+"""Every named pipeline: the passes that it stands for, and its options. No pass is imported, only named."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from xdsl.utils.arg_spec import ArgSpec, ParameterListType
+
+from passes.quantization.options import OPTION_NAMES
 
 
 @dataclass(frozen=True)
@@ -45,12 +47,10 @@ LOWER_TO_INT = NamedPipeline(
     "torch",
     ("raise-torch", "generalize-batch", "calibrate", "quantize", "slice-early", "verify-integer-only"),
     {
-        "calibration": ("calibrate.images",),
+        "calibration": ("calibrate.images", "quantize.images"),
         "mean": ("calibrate.mean", "quantize.mean"),
         "std": ("calibrate.std", "quantize.std"),
-        "softmax": ("quantize.softmax",),
-        "gelu": ("quantize.gelu",),
-        "layernorm": ("quantize.layernorm",),
+        **{name: (f"quantize.{name}",) for name in OPTION_NAMES},
     },
 )
 FUSE = NamedPipeline(

@@ -27,12 +27,14 @@ from ivit_dialect.ops.ibert import IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
+from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp, ThresholdSoftmaxOp
 from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types
 from passes.bounds import (
     Bound,
     accumulator_bounds,
+    largest_multiplier,
     matmul_bound,
     product_bound,
     shift_matmul_bound,
@@ -104,7 +106,7 @@ def _prove_shift_product(op: ShiftMatmulOp, store: WeightStore) -> None:
         )
 
 
-def _prove_softmax(op: Operation, scores: Bound, terms: int, multiplier: int, shift: int) -> None:
+def _prove_table_index(op: Operation, scores: Bound, multiplier: int, shift: int) -> None:
     farthest = scores[1] - scores[0]
     if farthest * multiplier + (1 << (shift - 1)) >= 1 << 63:
         raise _refusal(
@@ -113,6 +115,9 @@ def _prove_softmax(op: Operation, scores: Bound, terms: int, multiplier: int, sh
             " can wrap 64 bits",
             "halve the multiplier and lower the shift by 1",
         )
+
+
+def _prove_codes(op: Operation, terms: int) -> None:
     if terms * 255 > INT32[1]:
         raise _refusal(op, f"the int32 sum of {terms} codes can reach {terms * 255}", "take shorter rows")
 
@@ -122,20 +127,17 @@ def _score_bound(scores: SSAValue) -> Bound:
     return matmul_bound(op) if isinstance(op, MatmulOp) and op.multiplier is None else type_bound(scores)
 
 
-def _prove_attention(op: AttentionOp) -> None:
+def _prove_attention(op: AttentionOp, store: WeightStore) -> None:
     """Of Shiftmax the verifier proves all."""
     if isinstance(op.softmax, DeltaSoftmaxAttr):
         (type_,) = tensor_types(op.query)
         _, tokens, width = type_.get_shape()
         least, greatest = product_bound(type_bound(op.query), type_bound(op.key))
         depth = width // op.heads.value.data
-        _prove_softmax(
-            op,
-            (depth * least, depth * greatest),
-            tokens,
-            op.softmax.multiplier.value.data,
-            op.softmax.shift.value.data,
-        )
+        multiplier = largest_multiplier(op.softmax.multiplier, op.multipliers, store)
+        bound = depth * least, depth * greatest
+        _prove_table_index(op, bound, multiplier, op.softmax.shift.value.data)
+        _prove_codes(op, tokens)
 
 
 def _normalised_bound(op: LayerNormOp | ILayerNormOp | L1LayerNormOp | IbertLayerNormOp) -> int:
@@ -184,17 +186,17 @@ class ProveNoOverflowPass(ModulePass):
                     _prove_product(inner)
                 case ShiftMatmulOp():
                     _prove_shift_product(inner, store)
-                case SoftmaxOp():
-                    (scores,) = tensor_types(inner.input)
-                    _prove_softmax(
+                case SoftmaxOp() | NormalizedSoftmaxOp() | ThresholdSoftmaxOp():
+                    _prove_table_index(
                         inner,
                         _score_bound(inner.input),
-                        scores.get_shape()[-1],
-                        inner.multiplier.value.data,
+                        largest_multiplier(inner.multiplier, inner.multipliers, store),
                         inner.shift.value.data,
                     )
+                    if isinstance(inner, SoftmaxOp):
+                        _prove_codes(inner, tensor_types(inner.input)[0].get_shape()[-1])
                 case AttentionOp():
-                    _prove_attention(inner)
+                    _prove_attention(inner, store)
                 case AffineOp():
                     _prove_affine(inner, inner.scale, inner.offset, 1 << 31, store)
                 case _:

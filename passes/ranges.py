@@ -1,13 +1,26 @@
-"""Calibrated ranges as attributes of torch ops: ``ivit.range = [min, max]`` and, on attention, four more."""
+"""Calibrated ranges as attributes of torch ops: ``ivit.range = [min, max]`` and, on attention, four more.
+
+Each has a companion of one range a channel, for instance ``ivit.channel_range = dense_resource<key> :
+tensor<2xCxf32>`` (row 0 the lows, row 1 the highs), whose numbers are in the weight store.
+"""
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import ArrayAttr, FloatAttr, f64
+import numpy as np
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DenseResourceAttr,
+    FloatAttr,
+    TensorType,
+    f32,
+    f64,
+)
 from xdsl.ir import Operation
 from xdsl.utils.hints import isa
 
 from ivit_dialect.load import location_text
-from passes.quantization.scales import Range
+from ivit_dialect.store import WeightStore
+from passes.quantization.scales import ChannelRange, Range
 
 RANGE = "ivit.range"
 """Of an op's result; on the function, of its input."""
@@ -15,6 +28,8 @@ QUERY_RANGE = "ivit.query_range"
 KEY_RANGE = "ivit.key_range"
 VALUE_RANGE = "ivit.value_range"
 SCORE_RANGE = "ivit.score_range"
+CHANNEL_KEY = "calibration.channels"
+"""Stem of the keys of channel ranges."""
 
 
 def read_range(op: Operation, name: str = RANGE) -> Range | None:
@@ -31,6 +46,38 @@ def read_range(op: Operation, name: str = RANGE) -> Range | None:
 def write_range(op: Operation, name: str, low: float, high: float) -> None:
     """Set the attribute ``name``."""
     op.attributes[name] = ArrayAttr([FloatAttr(low, f64), FloatAttr(high, f64)])
+
+
+def channel_name(name: str) -> str:
+    """The attribute of the range of each channel that goes with the range ``name``."""
+    return name.replace("range", "channel_range")
+
+
+def read_channel_range(op: Operation, store: WeightStore, name: str = RANGE) -> ChannelRange | None:
+    """The companion of ``name``, None where there is none.
+
+    ValueError where it is no tensor<2xCxf32>, is not in ``store``, or its numbers are no ranges.
+    """
+    attribute = op.attributes.get(channel_name(name))
+    if attribute is None:
+        return None
+    if not isinstance(attribute, DenseResourceAttr):
+        raise ValueError(f"{describe(op)}: {channel_name(name)} must be a dense_resource, got {attribute}")
+    ends = np.asarray(store[attribute.resource_handle.data], np.float64)
+    if ends.ndim != 2 or len(ends) != 2 or not np.all(np.isfinite(ends)) or np.any(ends[0] > ends[1]):
+        raise ValueError(f"{describe(op)}: {channel_name(name)} must be finite lows and highs, [2, C]")
+    return ChannelRange(ends[0], ends[1])
+
+
+def write_channel_range(op: Operation, store: WeightStore, name: str, ends: ChannelRange) -> None:
+    """Set the companion of ``name``; the array that an earlier calibration left is dropped."""
+    old = op.attributes.get(channel_name(name))
+    if isinstance(old, DenseResourceAttr) and old.resource_handle.data in store:
+        del store[old.resource_handle.data]
+    key = store.unique_key(CHANNEL_KEY)
+    store[key] = np.stack([ends.low, ends.high]).astype(np.float32)
+    kind = TensorType(f32, [2, len(ends.low)])
+    op.attributes[channel_name(name)] = DenseResourceAttr.from_params(key, kind)
 
 
 def describe(op: Operation) -> str:

@@ -1,4 +1,7 @@
-"""Watches a float run and keeps the smallest and largest value of every tensor that will be quantised."""
+"""Watches a float run and keeps the smallest and largest value of every tensor that will be quantised.
+
+Of tensors whose channels may get factors of their own (smoothing, balancing) it keeps them for each channel.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Operation, SSAValue
 
+from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.constants import constant_number
 from ivit_dialect.torch.kernels.floating import matmul
 from ivit_dialect.torch.ops_nn import (
@@ -32,13 +36,16 @@ from ivit_dialect.torch.ops_pointwise import (
 )
 from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
+from passes.quantization.scales import ChannelRange
 from passes.ranges import (
     KEY_RANGE,
     QUERY_RANGE,
     RANGE,
     SCORE_RANGE,
     VALUE_RANGE,
+    channel_name,
     describe,
+    write_channel_range,
     write_range,
 )
 
@@ -59,7 +66,15 @@ OBSERVED: tuple[type[Operation], ...] = (
     AtenSubTensorOp,
 )
 """Ops that compute a tensor which may be quantised; their results get ``ivit.range``."""
+BY_CHANNEL: tuple[type[Operation], ...] = (
+    AtenAddTensorOp,
+    AtenGeluOp,
+    AtenLayerNormOp,
+    AtenScaledDotProductAttentionOp,
+)
+"""Ops whose results get the range of each channel too."""
 SIGNIFICANT_DIGITS = 4
+SIGNIFICANT_BITS = 12
 
 
 def expected_ranges(op: Operation) -> tuple[str, ...]:
@@ -76,6 +91,9 @@ class MinMax:
     function: FuncOp
     ranges: dict[tuple[Operation, str], tuple[float, float]] = field(
         default_factory=dict[tuple[Operation, str], tuple[float, float]]
+    )
+    channels: dict[tuple[Operation, str], ChannelRange] = field(
+        default_factory=dict[tuple[Operation, str], ChannelRange]
     )
     _kept: dict[SSAValue, NDArray[Any]] = field(default_factory=dict[SSAValue, NDArray[Any]])
     _wanted: set[SSAValue] = field(default_factory=set[SSAValue])
@@ -99,17 +117,24 @@ class MinMax:
             self._see_attention(op)
         if isinstance(op, OBSERVED):
             self._see(op, RANGE, results[0])
+        if isinstance(op, BY_CHANNEL):
+            self._see_channels(op, RANGE, results[0])
 
-    def record(self, overwrite: bool) -> None:
+    def record(self, store: WeightStore, overwrite: bool) -> None:
         """Write the ranges onto the ops; those already there stay unless ``overwrite``."""
         for (op, name), (low, high) in self.ranges.items():
             if overwrite or name not in op.attributes:
                 write_range(op, name, _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING))
+        for (op, name), ends in self.channels.items():
+            if overwrite or channel_name(name) not in op.attributes:
+                widened = ChannelRange(-_rounded_up(-ends.low), _rounded_up(ends.high))
+                write_channel_range(op, store, name, widened)
 
     def _see_attention(self, op: AtenScaledDotProductAttentionOp) -> None:
         query, key, value = (self._kept[operand] for operand in (op.query, op.key, op.value))
         for name, array in ((QUERY_RANGE, query), (KEY_RANGE, key), (VALUE_RANGE, value)):
             self._see(op, name, array)
+            self._see_channels(op, name, array)
         factor = constant_number(op.scale)
         scale = query.shape[-1] ** -0.5 if factor is None else factor
         self._see(op, SCORE_RANGE, matmul(query, key.swapaxes(-1, -2)) * scale)
@@ -122,6 +147,21 @@ class MinMax:
             )
         before = self.ranges.get((op, name), (low, high))
         self.ranges[op, name] = (min(low, before[0]), max(high, before[1]))
+
+    def _see_channels(self, op: Operation, name: str, array: NDArray[Any]) -> None:
+        """[..., T, C], [N, C], or [N, H, T, D], whose channels are heads by depth."""
+        axes = (0, 2) if array.ndim == 4 else tuple(range(array.ndim - 1))
+        low, high = (end.astype(np.float64).reshape(-1) for end in (array.min(axes), array.max(axes)))
+        before = self.channels.get((op, name))
+        if before is not None:
+            low, high = np.minimum(low, before.low), np.maximum(high, before.high)
+        self.channels[op, name] = ChannelRange(low, high)
+
+
+def _rounded_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """To twelve significant bits, upwards: exact in float32, and equal for runs that differ in last bits."""
+    mantissas, exponents = np.frexp(values)
+    return np.ldexp(np.ceil(np.ldexp(mantissas, SIGNIFICANT_BITS)), exponents - SIGNIFICANT_BITS)
 
 
 def _rounded(value: float, rounding: str) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from xdsl.dialects.builtin import TensorType, i8, i16, i32
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import IntegerType, TensorType, i8, i16, i32
+from xdsl.ir import Operation, SSAValue
 
 from ivit_dialect.ops.elementwise import RowRequantOp
 from ivit_dialect.ops.linear import MatmulOp
@@ -20,7 +21,6 @@ from passes.quantization.scales import Scale
 from passes.quantization.shift_exp import softmax_shift
 from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, softmax_table
 
-PROBABILITY_BITS = 16
 LEAST_ROW_SUM = 255
 """The row's maximum itself has the code 255."""
 
@@ -40,8 +40,8 @@ def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
     The weights of a row add up to exactly 1, so an offset subtracted from the values (in their bias) comes
     out of the context unchanged: it centres the context's range, which makes its 8 bits asymmetric for free.
     """
-    offset = node.calibrated().middle
-    context = scales.symmetric(node.calibrated().shifted(-offset), 8)
+    offset = node.calibrated().middle if emitter.recipe.activations == "asymmetric" else 0.0
+    context = scales.symmetric(node.calibrated().shifted(-offset), emitter.recipe.context_bits)
     scores = _scores(emitter, node, offset)
     build = emitter.build
     index = nearest_dyadic(scores.step * SOFTMAX_STEPS / SOFTMAX_RANGE)
@@ -51,28 +51,55 @@ def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
     softmax.sum.name_hint = f"{node.name}.sum".replace(".", "_")
     weighed = _weigh(emitter, node, codes, scores.values)
     dividend = row_dividend(scores.values.scale.step / context.step, LEAST_ROW_SUM)
-    op = RowRequantOp(
-        weighed, softmax.sum, dividend.multiplier, LEAST_ROW_SUM, dividend.shift, build.tensor(weighed, i8)
+    result = build.tensor(weighed, IntegerType(emitter.recipe.context_bits))
+    op = RowRequantOp(weighed, softmax.sum, dividend.multiplier, LEAST_ROW_SUM, dividend.shift, result)
+    return _merge(
+        emitter,
+        node,
+        build.append(op, f"{node.name}.context_i{emitter.recipe.context_bits}"),
+        context,
+        offset,
     )
-    return _merge(emitter, node, build.append(op, f"{node.name}.context_i8"), context, offset)
 
 
 def paper(emitter: Emitter, node: AttentionNode) -> Quantised:
-    """Scores in int8, Shiftmax to 16 bits (I-ViT Algorithm 1), context requantised from step 2^-15."""
+    """Scores in int8, Shiftmax (I-ViT Algorithm 1), context requantised from its step ``2^-(bits - 1)``."""
+    bits = emitter.recipe.probability_bits
+    rule = scales.reciprocal if emitter.recipe.exponent == "snapped" else scales.plain_exponent
+    scale, x0 = rule(score_range(node))
+    n = softmax_shift(x0, node.tokens)
+
+    def shiftmax(x: SSAValue) -> ShiftmaxOp:
+        return ShiftmaxOp(x, x0, n, bits, emitter.build.tensor(x, i8 if bits <= 8 else i16))
+
+    return weigh_rounded_scores(emitter, node, scale, shiftmax, 2.0 ** -(bits - 1))
+
+
+def score_range(node: AttentionNode) -> scales.Range:
+    """The calibrated range of the scores; ValueError where calibration has not been here."""
     if node.scores is None:
         raise ValueError(f"{node.origin}: no ivit.score_range; run the pass 'calibrate' first")
-    context = scales.symmetric(node.calibrated(), 8)
+    return node.scores
+
+
+def weigh_rounded_scores(
+    emitter: Emitter,
+    node: AttentionNode,
+    scale: Scale,
+    softmax: Callable[[SSAValue], Operation],
+    step: float,
+) -> Quantised:
+    """Scores in int8 at ``scale``, probabilities of ``step`` by ``softmax`` of them, context requantised."""
+    element = IntegerType(emitter.recipe.context_bits)
+    context = scales.symmetric(node.calibrated(), emitter.recipe.context_bits)
     scores = _scores(emitter, node, 0.0)
     build = emitter.build
-    scale, x0 = scales.reciprocal(node.scores)
     x = build.requant(scores.value, scores.step / scale.step, i8, 0, f"{node.name}.scores_i8")
-    n = softmax_shift(x0, node.tokens)
-    shiftmax = ShiftmaxOp(x, x0, n, PROBABILITY_BITS, build.tensor(x, i16))
-    probabilities = build.append(shiftmax, f"{node.name}.probabilities")
+    probabilities = build.append(softmax(x), f"{node.name}.probabilities")
     weighed = _weigh(emitter, node, probabilities, scores.values)
-    ratio = scores.values.scale.step * 2.0 ** -(PROBABILITY_BITS - 1) / context.step
-    context_i8 = build.requant(weighed, ratio, i8, 0, f"{node.name}.context_i8")
-    return _merge(emitter, node, context_i8, context, 0.0)
+    ratio = scores.values.scale.step * step / context.step
+    narrow = build.requant(weighed, ratio, element, 0, f"{node.name}.context_i{emitter.recipe.context_bits}")
+    return _merge(emitter, node, narrow, context, 0.0)
 
 
 def _scores(emitter: Emitter, node: AttentionNode, value_offset: float) -> _Scores:
@@ -86,12 +113,15 @@ def _scores(emitter: Emitter, node: AttentionNode, value_offset: float) -> _Scor
 
 
 def _heads(emitter: Emitter, node: AttentionNode, part: LinearNode, offset: float) -> Quantised:
-    """One of q, k, v less ``offset``, symmetric int8 [N, H, T, D]."""
-    scale = scales.symmetric(part.calibrated().shifted(-offset), 8)
+    """One of q, k, v less ``offset``, symmetric, [N, H, T, D]."""
+    bits = emitter.recipe.qkv_bits
+    scale = scales.symmetric(emitter.rules.part_range(node, part).shifted(-offset), bits)
     shifted = part if offset == 0.0 else replace(part, bias=part.bias - offset)
-    value = emitter.requantised(shifted, scale, i8)
+    value = emitter.requantised(shifted, scale, IntegerType(bits))
+    if offset:
+        emitter.note(part, value, scale.step, offset=offset)
     batch, tokens, channels = type_of(value).get_shape()
-    result = TensorType(i8, (batch, node.heads, tokens, channels // node.heads))
+    result = TensorType(IntegerType(bits), (batch, node.heads, tokens, channels // node.heads))
     return Quantised(emitter.build.append(SplitHeadsOp(value, result), f"{part.name}.heads"), scale)
 
 
@@ -104,5 +134,6 @@ def _merge(
     emitter: Emitter, node: AttentionNode, context: SSAValue, scale: Scale, offset: float
 ) -> Quantised:
     batch, heads, tokens, depth = type_of(context).get_shape()
-    merged = MergeHeadsOp(context, TensorType(i8, (batch, tokens, heads * depth)))
+    element = type_of(context).element_type
+    merged = MergeHeadsOp(context, TensorType(element, (batch, tokens, heads * depth)))
     return Quantised(emitter.build.append(merged, node.name), scale, offset)

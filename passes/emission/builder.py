@@ -71,11 +71,14 @@ class IntegerBuilder:
         shape = type_of(like).get_shape()
         return TensorType(element, shape if channels is None else (*shape[:-1], channels))
 
-    def constant(self, key: str, array: NDArray[Any]) -> SSAValue:
-        """A new constant under ``key``, or a variation of it where that is taken."""
+    def constant(self, key: str, array: NDArray[Any], element: IntegerType | None = None) -> SSAValue:
+        """A new constant under ``key``, or a variation of it where that is taken.
+
+        Its element type is the array's, unless ``element`` is a narrower one.
+        """
         unique = self.store.unique_key(key)
         self.store[unique] = array
-        element = ELEMENT_TYPES[array.dtype.name]
+        element = element or ELEMENT_TYPES[array.dtype.name]
         return self.append(ConstantOp(unique, TensorType(element, array.shape)), unique)
 
     def shared(self, key: str, array: NDArray[Any]) -> SSAValue:
@@ -84,9 +87,12 @@ class IntegerBuilder:
             self._constants[key] = self.constant(key, array)
         return self._constants[key]
 
-    def linear(self, x: SSAValue, weight: NDArray[np.int8], bias: NDArray[np.int32], name: str) -> SSAValue:
-        """The int32 accumulator of ``x`` [..., I], weight [O, I], bias [O]."""
-        weights, biases = self.constant(f"{name}.weight", weight), self.constant(f"{name}.bias", bias)
+    def linear(
+        self, x: SSAValue, weight: NDArray[np.int8], bias: NDArray[np.int32], bits: int, name: str
+    ) -> SSAValue:
+        """The int32 accumulator of ``x`` [..., I], weight [O, I] of ``bits``, bias [O]."""
+        weights = self.constant(f"{name}.weight", weight, IntegerType(bits))
+        biases = self.constant(f"{name}.bias", bias)
         return self.append(LinearOp(x, weights, biases, self.tensor(x, i32, len(weight))), f"{name}.acc")
 
     def requant(

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, TensorType, i8, i16, i32
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, TensorType, i16, i32
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.arithmetic import ReduceKind, ReduceOp
 from ivit_dialect.ops.linear import Conv2dOp
 from passes.emission.builder import IntegerBuilder, type_of
+from passes.emission.records import Record
 from passes.graph.nodes import (
     AttentionNode,
     ConvNode,
@@ -32,6 +33,8 @@ from passes.graph.nodes import (
     TokenSlice,
 )
 from passes.quantization import scales
+from passes.quantization.activations import ActivationRules
+from passes.quantization.recipes import Recipe
 from passes.quantization.scales import Scale
 from passes.quantization.weights import quantize_weights
 
@@ -60,7 +63,6 @@ class Families:
     attention: Callable[[Emitter, AttentionNode], Quantised]
     gelu: Callable[[Emitter, GeluNode], Quantised]
     norm: Callable[[Emitter, NormNode, Scale, IntegerType], Quantised]
-    norm_scale: Callable[[scales.Range], Scale]
 
 
 @dataclass
@@ -68,12 +70,31 @@ class Emitter:
     """Emission of one graph; ``image``, its argument, is uint8 pixels or int8 of ``image_step``."""
 
     build: IntegerBuilder
+    recipe: Recipe
     families: Families
     image: SSAValue
     image_step: float
+    rules: ActivationRules = field(init=False)
+    records: list[Record] = field(default_factory=list[Record])
     _accumulators: dict[Node, Accumulator] = field(default_factory=dict[Node, Accumulator])
     _streams: dict[Node, Quantised] = field(default_factory=dict[Node, Quantised])
-    _activations: dict[Node, Quantised] = field(default_factory=dict[Node, Quantised])
+    _activations: dict[tuple[Node, int], Quantised] = field(default_factory=dict[tuple[Node, int], Quantised])
+
+    def __post_init__(self) -> None:
+        self.rules = ActivationRules(self.recipe)
+
+    def note(
+        self,
+        node: Node,
+        value: SSAValue,
+        step: float | NDArray[np.float64],
+        zero_point: int | NDArray[np.int64] = 0,
+        offset: float = 0.0,
+    ) -> None:
+        """Remember that ``value`` stands for ``node``."""
+        if all(record.value is not value for record in self.records[-2:]):
+            numbers = np.asarray(step, np.float64), np.asarray(zero_point, np.int64), np.asarray(offset)
+            self.records.append(Record(node, value, *numbers))
 
     def accumulator(self, node: LinearNode | ConvNode) -> Accumulator:
         """int32 products plus bias."""
@@ -81,17 +102,19 @@ class Emitter:
             with self.build.at(node):
                 emitted = self._conv(node) if isinstance(node, ConvNode) else self._linear(node)
             self._accumulators[node] = emitted
+            self.note(node, emitted.value, emitted.steps)
         return self._accumulators[node]
 
     def stream(self, node: Node) -> Quantised:
         """int16 at the residual scale of the node's own range."""
         if node not in self._streams:
-            scale = scales.stream(node.calibrated())
+            scale = scales.stream(node.calibrated(), self.recipe.residual_bits)
             with self.build.at(node):
                 if isinstance(node, NormNode):
                     self._streams[node] = self.families.norm(self, node, scale, i16)
                 else:
                     self._streams[node] = Quantised(self._at_scale(node, scale), scale)
+            self.note(node, self._streams[node].value, scale.step, scale.zero_point)
         return self._streams[node]
 
     def emit_streams(self, nodes: list[Node]) -> None:
@@ -110,13 +133,14 @@ class Emitter:
                 taken.add(node.source.node)
         return [node for node in nodes if node in taken and isinstance(node, SumNode | PrefixNode)]
 
-    def activation(self, tokens: TokenSlice) -> Quantised:
-        """int8, for the input of a linear."""
+    def activation(self, tokens: TokenSlice, bits: int) -> Quantised:
+        """``bits`` wide, for the input of a linear."""
         node = tokens.node
-        if node not in self._activations:
+        if (node, bits) not in self._activations:
             with self.build.at(node):
-                self._activations[node] = self._activation(node)
-        whole = self._activations[node]
+                made = self._activations[node, bits] = self._activation(node, bits)
+            self.note(node, made.value, made.scale.step, made.scale.zero_point, made.offset)
+        whole = self._activations[node, bits]
         value = self.build.slice_tokens(whole.value, tokens.start, tokens.count)
         return Quantised(value, whole.scale, whole.offset)
 
@@ -132,9 +156,12 @@ class Emitter:
         accumulator = self.accumulator(node)
         ratios = accumulator.steps * (factor / scale.step)
         with self.build.at(node):
-            return self.build.requant_channels(
+            value = self.build.requant_channels(
                 accumulator.value, ratios, element, scale.zero_point, node.name
             )
+        if element != i32:  # else a term of a sum
+            self.note(node, value, scale.step / factor, scale.zero_point)
+        return value
 
     def result(self, tokens: TokenSlice, rank: int) -> Quantised:
         """What the function returns: int32 for logits (linears and their sums), else the int16 stream."""
@@ -143,6 +170,7 @@ class Emitter:
             scale = scales.output(node.calibrated())
             with self.build.at(node):
                 value = self._sum(_as_sum(node), scale, i32)
+            self.note(node, value, scale.step)
         else:
             emitted = self.stream(node)
             value, scale = emitted.value, emitted.scale
@@ -151,16 +179,19 @@ class Emitter:
             return Quantised(self.build.drop_token_dimension(value) if rank == 2 else value, scale)
 
     def _linear(self, node: LinearNode) -> Accumulator:
-        x = self.activation(node.source)
+        x = self.activation(node.source, self.rules.input_bits(node.source.node, node))
         value = self.build.drop_token_dimension(x.value) if node.flat else x.value
         bias = node.bias + node.weight.sum(axis=1) * x.offset
-        weights = quantize_weights(node.weight, bias, x.scale.step, x.scale.zero_point)
-        return Accumulator(self.build.linear(value, weights.weight, weights.bias, node.name), weights.steps)
+        bits = self.rules.weight_bits(node)
+        weights = quantize_weights(node.weight, bias, x.scale, bits, rounded=node.rounded)
+        value = self.build.linear(value, weights.weight, weights.bias, bits, node.name)
+        return Accumulator(value, weights.steps)
 
     def _conv(self, node: ConvNode) -> Accumulator:
-        weights = quantize_weights(node.weight, node.bias, self.image_step, node.image.centre)
+        bits = self.rules.weight_bits(node)
+        weights = quantize_weights(node.weight, node.bias, Scale(self.image_step), bits, node.image.centre)
         operands = (
-            self.build.constant(f"{node.name}.weight", weights.weight),
+            self.build.constant(f"{node.name}.weight", weights.weight, IntegerType(bits)),
             self.build.constant(f"{node.name}.bias", weights.bias),
         )
         _, height, width, _ = weights.weight.shape
@@ -172,22 +203,26 @@ class Emitter:
         tokens = self.build.collapse(patches, [[0], [1, 2], [3]], shape, f"{node.name}.tokens")
         return Accumulator(tokens, weights.steps)
 
-    def _activation(self, node: Node) -> Quantised:
+    def _activation(self, node: Node, bits: int) -> Quantised:
         match node:
-            case NormNode():
-                return self.families.norm(self, node, self.families.norm_scale(node.calibrated()), i8)
             case GeluNode():
                 return self.families.gelu(self, node)
             case AttentionNode():
                 return self.families.attention(self, node)
-            case LinearNode() | ConvNode() | MeanNode():
-                scale = scales.asymmetric(node.calibrated())
-                return Quantised(self._at_scale(node, scale, i8), scale)
             case _:
-                source, scale = self.stream(node), scales.asymmetric(node.calibrated())
+                scale, element = self.rules.input_scale(node, bits), IntegerType(bits)
+        match node:
+            case NormNode():
+                return self.families.norm(self, node, scale, element)
+            case LinearNode() | ConvNode() | MeanNode():
+                return Quantised(self._at_scale(node, scale, element), scale)
+            case _:
+                source = self.stream(node)
                 ratio = source.scale.step / scale.step
-                value = self.build.requant(source.value, ratio, i8, scale.zero_point, f"{node.name}.i8")
-                return Quantised(value, scale)
+                name = f"{node.name}.i{bits}"
+                return Quantised(
+                    self.build.requant(source.value, ratio, element, scale.zero_point, name), scale
+                )
 
     def _at_scale(self, node: Node, scale: Scale, element: IntegerType = i16) -> SSAValue:
         match node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from xdsl.dialects.builtin import i8, i16
+from xdsl.dialects.builtin import IntegerType, i16
 
 from ivit_dialect.ops.elementwise import LookupOp
 from ivit_dialect.ops.nonlinear import ShiftGeluOp
@@ -21,24 +21,29 @@ LARGEST_INPUT = 8.0
 
 
 def exact(emitter: Emitter, node: GeluNode) -> Quantised:
-    """A table on asymmetric int8, correctly rounded (methods.md 7)."""
-    source = scales.gelu_input(node.source.calibrated())
-    target = scales.asymmetric(node.calibrated())
-    x = emitter.requantised(node.source, source, i8)
-    table = emitter.build.constant(f"{node.name}.table", gelu_table(source, target, node.approximate))
-    op = LookupOp(x, table, emitter.build.tensor(x, i8))
+    """A table, correctly rounded (methods.md 7)."""
+    source, target = emitter.rules.gelu_input(node.source), emitter.rules.gelu_output(node)
+    bits = emitter.recipe.gelu_input_bits, emitter.recipe.gelu_bits
+    x = emitter.requantised(node.source, source, IntegerType(bits[0]))
+    element = IntegerType(bits[1])
+    array = gelu_table(source, target, node.approximate, *bits)
+    table = emitter.build.constant(f"{node.name}.table", array, element)
+    op = LookupOp(x, table, emitter.build.tensor(x, element))
     return Quantised(emitter.build.append(op, node.name), target)
 
 
 def paper(emitter: Emitter, node: GeluNode) -> Quantised:
-    """ShiftGELU on symmetric int8 (I-ViT Algorithm 2), then a requant from its step ``S / 128`` to int8."""
-    source, x0 = scales.reciprocal(node.source.calibrated())
-    target = scales.symmetric(node.calibrated(), 8)
-    x = emitter.requantised(node.source, source, i8)
+    """ShiftGELU on symmetric int8 (I-ViT Algorithm 2), then a requant from its step ``S / 128``."""
+    rule = scales.reciprocal if emitter.recipe.exponent == "snapped" else scales.plain_exponent
+    bits = emitter.recipe.gelu_input_bits
+    source, x0 = rule(node.source.calibrated(), bits)
+    target = scales.symmetric(node.calibrated(), emitter.recipe.gelu_bits)
+    x = emitter.requantised(node.source, source, IntegerType(bits))
     wide = emitter.build.append(
         ShiftGeluOp(x, x0, gelu_shift(x0), emitter.build.tensor(x, i16)), f"{node.name}.i16"
     )
-    value = emitter.build.requant(wide, source.step / 128 / target.step, i8, 0, node.name)
+    element = IntegerType(emitter.recipe.gelu_bits)
+    value = emitter.build.requant(wide, source.step / 128 / target.step, element, 0, node.name)
     return Quantised(value, target)
 
 

@@ -30,6 +30,7 @@ def name_nodes(nodes: list[Node]) -> None:
     taken: Counter[str] = Counter()
     for node in nodes:
         name = node.name or _name_of_rest(node)
+        node.role = name.rpartition(".")[2]
         node.name = f"{name}_{taken[name]}" if taken[name] else name
         taken[name] += 1
 

@@ -13,14 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import LocationAttr, UnknownLoc
 
-from passes.quantization.scales import Range
+from passes.quantization.scales import ChannelRange, Range
 
 
 @dataclass(eq=False, kw_only=True)
 class Node:
     """``origin`` says where it came from, for messages, and ``location`` for the ops that it becomes.
 
-    ``range`` is its calibrated range, if it has one.
+    ``range`` is its calibrated range, if it has one, and ``channel_range`` that of each channel.
+    ``name_nodes`` gives it its name, and its role: what it is in its block (``q``, ``proj``, ``fc1``,
+    ``norm2``, ``head``, …).
     """
 
     tokens: int
@@ -28,7 +30,9 @@ class Node:
     origin: str
     location: LocationAttr = field(default_factory=UnknownLoc)
     range: Range | None = None
+    channel_range: ChannelRange | None = None
     name: str = ""
+    role: str = ""
     flat: bool = False
     """[N, C] rather than [N, 1, C]."""
 
@@ -73,13 +77,27 @@ class ConvNode(Node):
     bias: NDArray[np.float64]
 
 
+@dataclass(frozen=True, eq=False)
+class RoundedWeight:
+    """Integers [O, I] and the step of each row [O], where something better than rounding to nearest made
+    them.
+    """
+
+    integers: NDArray[np.int8]
+    steps: NDArray[np.float64]
+
+
 @dataclass(eq=False, kw_only=True)
 class LinearNode(Node):
-    """weight [O, I], bias [O]; the input's channels are in their canonical order."""
+    """weight [O, I], bias [O]; the input's channels are in their canonical order.
+
+    ``rounded`` is what the weight becomes, where that is settled.
+    """
 
     source: TokenSlice
     weight: NDArray[np.float64]
     bias: NDArray[np.float64]
+    rounded: RoundedWeight | None = None
 
 
 @dataclass(eq=False, kw_only=True)

@@ -44,6 +44,7 @@ class Tracer:
 
     graph: Graph
     batch: int
+    store: WeightStore
     interpreter: Interpreter
     handlers: dict[type[Operation], Handler]
     values: dict[SSAValue, Value] = field(default_factory=dict[SSAValue, Value])
@@ -193,7 +194,7 @@ def trace(
     )
     interpreter = Interpreter(module)
     interpreter.register_implementations(TorchFunctions(store))
-    tracer = Tracer(Graph(image), batch, interpreter, handlers)
+    tracer = Tracer(Graph(image), batch, store, interpreter, handlers)
     pixels = canonical(image, batch).reshape(batch, height, width, channels)
     tracer.values[function.body.block.args[0]] = View(image, pixels.transpose(0, 3, 1, 2))
     tracer.run(function)

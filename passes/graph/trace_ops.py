@@ -45,7 +45,15 @@ from passes.graph.nodes import (
 )
 from passes.graph.trace import Handler, Tracer, Value
 from passes.graph.trace_sums import add, concatenate, scale
-from passes.ranges import KEY_RANGE, QUERY_RANGE, SCORE_RANGE, VALUE_RANGE, describe, read_range
+from passes.ranges import (
+    KEY_RANGE,
+    QUERY_RANGE,
+    SCORE_RANGE,
+    VALUE_RANGE,
+    describe,
+    read_channel_range,
+    read_range,
+)
 from passes.wording import ATTENTION_DROPOUT, CAUSAL
 
 
@@ -96,6 +104,7 @@ def _layer_norm(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> V
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         flat=tokens.node.flat,
         source=tokens,
         gamma=_vector(gamma, channels, 1.0),
@@ -183,6 +192,7 @@ def _gelu(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         flat=source.flat,
         source=source,
         approximate=approximate,
@@ -216,13 +226,16 @@ def _attention(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> Vi
     )
     if not q.tokens == k.tokens == v.tokens or not q.channels == k.channels == v.channels:
         raise ValueError("query, key and value must have the same shape")
-    q.range, k.range, v.range = (read_range(op, name) for name in (QUERY_RANGE, KEY_RANGE, VALUE_RANGE))
+    for part, name in ((q, QUERY_RANGE), (k, KEY_RANGE), (v, VALUE_RANGE)):
+        part.range = read_range(op, name)
+        part.channel_range = read_channel_range(op, tracer.store, name)
     node = AttentionNode(
         tokens=q.tokens,
         channels=q.channels,
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         query=q,
         key=k,
         value=v,

@@ -22,7 +22,7 @@ from passes.graph.nodes import (
     TokenSlice,
 )
 from passes.graph.trace import Tracer, Value
-from passes.ranges import describe, read_range
+from passes.ranges import describe, read_channel_range, read_range
 
 
 def add(tracer: Tracer, op: Operation, lhs: Value, rhs: Value, alpha: float) -> View:
@@ -49,6 +49,7 @@ def _add_views(tracer: Tracer, op: Operation, lhs: View, rhs: View, alpha: float
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         flat=nodes[0].flat and nodes[1].flat,
         terms=(Term(nodes[0]), Term(nodes[1], alpha)),
     )
@@ -89,6 +90,7 @@ def _plus(tracer: Tracer, node: Node, offsets: NDArray[np.float64], op: Operatio
             origin=describe(op),
             location=op.location,
             range=range_,
+            channel_range=read_channel_range(op, tracer.store),
             flat=node.flat,
             terms=(Term(node),),
             constant=offsets,
@@ -110,7 +112,7 @@ def scale(tracer: Tracer, op: Operation, x: View, factor: Value) -> View:
         number = float(factors.reshape(-1)[0])
         terms = tuple(replace(term, factor=term.factor * number) for term in node.terms)
         constant = None if node.constant is None else node.constant * number
-        scaled = replace(node, terms=terms, constant=constant, range=None)
+        scaled = replace(node, terms=terms, constant=constant, range=None, channel_range=None)
     else:
         raise ValueError(f"a product of {node.origin} with this constant cannot be folded into it")
     scaled.origin, scaled.location = describe(op), op.location

@@ -1,29 +1,111 @@
-"""Which arithmetic each kind of non-linear op gets."""
+"""What a caller may say of how a model becomes integers; ``recipes`` fills in the rest."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "softmax": ("exact", "ivit"),
-    "gelu": ("exact", "ivit"),
-    "layernorm": ("exact", "ivit", "l1"),
+    "softmax": ("exact", "ivit", "ibert"),
+    "gelu": ("exact", "ivit", "ibert"),
+    "layernorm": ("exact", "ivit", "ibert", "l1"),
 }
 """By kind. ``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU, I-LayerNorm of the paper;
-``l1``: L1 LayerNorm of Fully-8bit."""
+``ibert``: polynomials and LayerNorm of I-BERT; ``l1``: L1 LayerNorm of Fully-8bit."""
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "recipe": ("paper", "default", "best"),
+    **FAMILIES,
+    "probabilities": ("deferred", "uniform", "log2", "sulq"),
+    "activations": ("asymmetric", "symmetric"),
+    "qkv_scales": ("one", "separate", "per_head"),
+    "exponent": ("snapped", "plain"),
+    "ranges": ("minmax", "percentile", "mse", "output"),
+    "rounding": ("nearest", "gptq", "adaround"),
+    "weight_clip": ("minmax", "mse"),
+}
+"""The words that an option takes."""
+INTERVALS: dict[str, tuple[float, float]] = {
+    "weight_bits": (2, 8),
+    "patch_weight_bits": (2, 8),
+    "attention_weight_bits": (2, 8),
+    "mlp_weight_bits": (2, 8),
+    "head_weight_bits": (2, 8),
+    "activation_bits": (4, 12),
+    "norm_bits": (4, 12),
+    "qkv_bits": (4, 8),
+    "context_bits": (4, 12),
+    "gelu_input_bits": (4, 12),
+    "gelu_bits": (4, 12),
+    "probability_bits": (2, 16),
+    "residual_bits": (8, 16),
+    "smoothing": (0.0, 1.0),
+    "percentile": (50.0, 100.0),
+}
+"""The least and the largest number that an option takes."""
+
+
+def _option(text: str, default: Any = None) -> Any:
+    return field(default=default, metadata={"help": text})
 
 
 @dataclass(frozen=True)
 class QuantizeOptions:
-    """A family for each kind. ValueError for a name that is not one."""
+    """What was asked for; None is what the recipe and the bit widths make of it (``recipes.resolve``).
 
-    softmax: str = "exact"
-    gelu: str = "exact"
-    layernorm: str = "exact"
+    ValueError, one line, for a word that is not known or a number out of its interval.
+    """
+
+    recipe: str = _option("paper: I-ViT as published; default; best: more accurate, slower", "default")
+    softmax: str | None = _option("family of the softmax")
+    gelu: str | None = _option("family of the GELU")
+    layernorm: str | None = _option("family of the LayerNorm")
+    probabilities: str | None = _option("form of the exact softmax's result")
+    probability_bits: int | None = _option("bits of uniform, log2 and sulq probabilities")
+    weight_bits: int | None = _option("bits of weights; those of the patch embedding and the head stay 8")
+    patch_weight_bits: int | None = _option("bits of the patch embedding's weights")
+    attention_weight_bits: int | None = _option("bits of the weights of q, k, v and the projection")
+    mlp_weight_bits: int | None = _option("bits of the MLP's weights")
+    head_weight_bits: int | None = _option("bits of the head's weights")
+    activation_bits: int | None = _option("bits of what linears and attention take")
+    norm_bits: int | None = _option("bits of LayerNorm's results")
+    qkv_bits: int | None = _option("bits of q, k and v")
+    context_bits: int | None = _option("bits of what attention returns")
+    gelu_input_bits: int | None = _option("bits of what the GELU takes")
+    gelu_bits: int | None = _option("bits of what the GELU returns")
+    residual_bits: int | None = _option("bits of the residual stream")
+    activations: str | None = _option("with zero points, or without")
+    qkv_scales: str | None = _option("one scale for q, k and v; one for each; one for each head of q and k")
+    exponent: str | None = _option("Shiftmax's and ShiftGELU's steps: 1 / integer, or as the range has it")
+    smoothing: float | int | None = _option("alpha of channel smoothing behind LayerNorms; 0: none")
+    balance: bool | None = _option("balance q against k, v against the projection")
+    gelu_channels: bool | None = _option("one scale for each channel of the GELU's result")
+    ranges: str | None = _option("rule for the ranges of activations")
+    percentile: float | int | None = _option("of ranges=percentile")
+    rounding: str | None = _option("how weights are rounded")
+    weight_clip: str | None = _option("rule for the steps of weights")
+    refit: bool | None = _option("least-squares fit of the weights to the quantised inputs before rounding")
+    bias_correction: bool | None = _option("mean output errors into the biases, where that helps")
 
     def __post_init__(self) -> None:
-        for kind, families in FAMILIES.items():
-            family = getattr(self, kind)
-            if family not in families:
-                advice = "; separate options with blanks" if "=" in family else ""
-                raise ValueError(f"{kind}={family} is not known; choose one of {', '.join(families)}{advice}")
+        for name, words in CHOICES.items():
+            word = getattr(self, name)
+            if word is not None and word not in words:
+                advice = "; separate options with blanks" if "=" in str(word) else ""
+                raise ValueError(f"{name}={word} is not known; choose one of {', '.join(words)}{advice}")
+        for name, (least, most) in INTERVALS.items():
+            number = getattr(self, name)
+            if number is not None and not least <= number <= most:
+                raise ValueError(f"{name}={number} is out of range: {least:g} to {most:g}")
+
+    def given(self) -> dict[str, Any]:
+        """What was asked for, by name; without what was left to the recipe."""
+        return {
+            item.name: getattr(self, item.name)
+            for item in fields(QuantizeOptions)
+            if getattr(self, item.name) != item.default
+        }
+
+
+OPTION_NAMES = tuple(item.name for item in fields(QuantizeOptions))

@@ -8,6 +8,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 STREAM_HEADROOM = 1.25
 """The int16 residual stream holds a quarter more than calibration saw."""
 OUTPUT_STEPS = 1 << 20
@@ -46,6 +49,32 @@ class Range:
         return Range(*sorted((self.low * factor, self.high * factor)))
 
 
+@dataclass(frozen=True, eq=False)
+class ChannelRange:
+    """The smallest and largest value seen in each channel: float64 [C] each."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    @property
+    def magnitude(self) -> NDArray[np.float64]:
+        """float64 [C]."""
+        return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    def times(self, factors: NDArray[np.float64]) -> ChannelRange:
+        """Of the tensor whose channel ``c`` is multiplied by ``factors[c]``, of either sign."""
+        ends = self.low * factors, self.high * factors
+        return ChannelRange(np.minimum(*ends), np.maximum(*ends))
+
+    def shifted(self, offsets: NDArray[np.float64]) -> ChannelRange:
+        """Of the tensor with ``offsets[c]`` added to channel ``c``."""
+        return ChannelRange(self.low + offsets, self.high + offsets)
+
+    def whole(self) -> Range:
+        """Of all channels together."""
+        return Range(float(self.low.min()), float(self.high.max()))
+
+
 @dataclass(frozen=True)
 class Scale:
     """``real = step * (integer - zero_point)``."""
@@ -69,9 +98,9 @@ def asymmetric(range_: Range, bits: int = 8) -> Scale:
     return Scale(step, lowest - round(low / step))
 
 
-def stream(range_: Range) -> Scale:
-    """The int16 residual stream."""
-    return symmetric(range_, 16, STREAM_HEADROOM)
+def stream(range_: Range, bits: int = 16) -> Scale:
+    """The residual stream; at 8 bits headroom would cost more than it saves."""
+    return symmetric(range_, bits, STREAM_HEADROOM if bits == 16 else 1.0)
 
 
 def output(range_: Range) -> Scale:
@@ -82,6 +111,12 @@ def output(range_: Range) -> Scale:
 def gelu_input(range_: Range, bits: int = 8) -> Scale:
     """Asymmetric, without the tail on which GELU is zero."""
     return asymmetric(Range(max(min(range_.low, 0.0), GELU_LOWER_CLIP), max(range_.high, 0.0)), bits)
+
+
+def plain_exponent(range_: Range, bits: int = 8) -> tuple[Scale, int]:
+    """A symmetric scale and ``x0 = ceil(1 / S)``, as I-ViT's code has it: e^x is wrong by a factor."""
+    scale = symmetric(range_, bits)
+    return scale, min(max(math.ceil(1.0 / scale.step), 1), MOST_X0)
 
 
 def reciprocal(range_: Range, bits: int = 8) -> tuple[Scale, int]:

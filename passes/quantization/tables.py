@@ -31,9 +31,15 @@ def gelu(x: float, approximate: str) -> float:
     raise ValueError(f"gelu(approximate={approximate!r}) is not known; use 'none' or 'tanh'")
 
 
-def gelu_table(source: Scale, target: Scale, approximate: str = "none") -> NDArray[np.int8]:
-    """int8 [256]: entry ``i`` is GELU of the int8 ``i - 128`` at ``source``, as int8 at ``target``."""
-    codes = np.arange(-128, 128)
+def gelu_table(
+    source: Scale, target: Scale, approximate: str = "none", source_bits: int = 8, target_bits: int = 8
+) -> NDArray[np.int8] | NDArray[np.int16]:
+    """[2^source_bits]: entry ``i`` is GELU of the integer ``i - 2^(source_bits-1)`` at ``source``, at
+    ``target``.
+    """
+    half, most = 1 << (source_bits - 1), (1 << (target_bits - 1)) - 1
+    codes = np.arange(-half, half)
     values = [gelu(source.step * (int(code) - source.zero_point), approximate) for code in codes]
     quantised = np.floor(np.array(values) / target.step + 0.5) + target.zero_point
-    return np.clip(quantised, -128, 127).astype(np.int8)
+    clipped = np.clip(quantised, -most - 1, most)
+    return clipped.astype(np.int8) if target_bits <= 8 else clipped.astype(np.int16)

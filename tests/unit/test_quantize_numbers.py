@@ -266,7 +266,7 @@ def test_norm_epsilon() -> None:
 
 
 def _dequantised(weight: NDArray[np.float64], bias: NDArray[np.float64], source: Scale) -> None:
-    result = quantize_weights(weight, bias, source.step, source.zero_point)
+    result = quantize_weights(weight, bias, source)
     x = np.arange(-128, 128)[:: 255 // weight.shape[1]][: weight.shape[1]]
     accumulator = result.weight.astype(int) @ x + result.bias
     real = weight @ (source.step * (x - source.zero_point)) + bias
@@ -283,31 +283,31 @@ def test_weights_and_zero_point() -> None:
 
 
 def test_weights_round_half_to_even_at_127() -> None:
-    result = quantize_weights(np.array([[127.0, 0.5, 1.5, -127.0]]), np.array([0.0]), 1.0)
+    result = quantize_weights(np.array([[127.0, 0.5, 1.5, -127.0]]), np.array([0.0]), Scale(1.0))
     assert result.weight.tolist() == [[127, 0, 2, -127]]
     assert result.steps.tolist() == [1.0]
 
 
 def test_weights_of_zeros() -> None:
-    result = quantize_weights(np.zeros((2, 3)), np.array([0.0, 5.0]), 0.5)
+    result = quantize_weights(np.zeros((2, 3)), np.array([0.0, 5.0]), Scale(0.5))
     assert result.weight.tolist() == [[0, 0, 0], [0, 0, 0]]
     assert result.steps[0] == 0.0
     assert result.bias[1] * result.steps[1] == pytest.approx(5.0, rel=1e-8)
 
 
 def test_a_bias_far_beyond_the_weights_stays_in_int32() -> None:
-    result = quantize_weights(np.full((1, 4), 1e-12), np.array([1e6]), 1e-3)
+    result = quantize_weights(np.full((1, 4), 1e-12), np.array([1e6]), Scale(1e-3))
     assert abs(int(result.bias[0])) <= 1 << 29
     assert result.bias[0] * result.steps[0] == pytest.approx(1e6, rel=1e-8)
 
 
 def test_weights_refuse_nan() -> None:
     with pytest.raises(ValueError, match="finite"):
-        quantize_weights(np.array([[math.nan]]), np.zeros(1), 1.0)
+        quantize_weights(np.array([[math.nan]]), np.zeros(1), Scale(1.0))
 
 
 def test_a_centre_for_each_channel_goes_into_the_bias() -> None:
     weight = np.array([[[1.0, -2.0], [127.0, 0.0]]])
-    result = quantize_weights(weight, np.array([3.0]), 1.0, np.array([10.5, 20.0]))
+    result = quantize_weights(weight, np.array([3.0]), Scale(1.0), centre=np.array([10.5, 20.0]))
     assert result.weight.tolist() == [[[1, -2], [127, 0]]]
     assert result.bias.tolist() == [3 - (10.5 - 40 + 127 * 10.5)]

@@ -1,0 +1,60 @@
+"""Quantisation imitated in float32: what the integers of a tensor stand for.
+
+The imitation serves decisions (which range, which rounding), not results: what runs is emitted and exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+
+from passes.graph.evaluate import Tensor
+from passes.quantization.recipes import Recipe
+from passes.quantization.scales import Scale
+
+Change: TypeAlias = Callable[[Tensor], Tensor]
+CODES = 255
+"""Largest code of the deferred form's exponentials."""
+
+
+def fake_quantize(x: Tensor, scale: Scale, bits: int) -> Tensor:
+    """``x`` rounded to ``scale`` and clamped to ``bits``."""
+    lowest, highest = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    codes = np.rint(x / np.float32(scale.step))
+    codes += np.float32(scale.zero_point)
+    np.clip(codes, lowest, highest, out=codes)
+    codes -= np.float32(scale.zero_point)
+    codes *= np.float32(scale.step)
+    return codes
+
+
+def probability_change(recipe: Recipe) -> Change:
+    """What the recipe's form of softmax makes of probabilities [H, T, T]; a float softmax's own where
+    coded.
+    """
+    if recipe.softmax != "exact":
+        return _uniform(recipe.probability_bits)
+    match recipe.probabilities:
+        case "deferred":
+            return _deferred
+        case _:
+            return _uniform(recipe.probability_bits)
+
+
+def _deferred(p: Tensor) -> Tensor:
+    codes = np.rint(p / p.max(axis=-1, keepdims=True) * np.float32(CODES))
+    codes /= codes.sum(axis=-1, keepdims=True)
+    return codes
+
+
+def _uniform(bits: int) -> Change:
+    steps = np.float32((1 << min(bits, 16)) - 1)
+
+    def change(p: Tensor) -> Tensor:
+        codes = np.rint(p * steps)
+        codes /= steps
+        return codes
+
+    return change

@@ -1,0 +1,163 @@
+"""The sweep: every node once, in order, with the float values and the quantised ones of all images at hand.
+
+At an activation its range is chosen; at a linear its weights are fitted to the inputs that quantisation
+leaves it, rounded, and its bias corrected. What is decided goes onto the nodes (``range``, ``rounded``,
+``weight``, ``bias``), where emission finds it; later nodes then see what it does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+
+from passes.fitting.linears import fit_linear
+from passes.fitting.ranges import fitted_range
+from passes.fitting.simulate import fake_quantize, probability_change
+from passes.graph.evaluate import (
+    Tensor,
+    attention,
+    evaluate,
+    image_tokens,
+    last_readers,
+    linear,
+    tokens_of,
+)
+from passes.graph.nodes import (
+    AttentionNode,
+    GeluNode,
+    Graph,
+    LinearNode,
+    Node,
+    NormNode,
+    SumNode,
+    TokenSlice,
+    inputs_of,
+)
+from passes.quantization import scales
+from passes.quantization.activations import ActivationRules
+from passes.quantization.recipes import Recipe
+from passes.quantization.scales import Scale
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Called with the number of nodes done and in all."""
+
+MOST_BYTES = 1 << 28
+"""Of one value of the widest node: more images than fit are left out, evenly."""
+
+
+def unheard(done: int, total: int) -> None:
+    """Nobody listens."""
+
+
+def fit(graph: Graph, recipe: Recipe, images: Tensor, progress: Progress = unheard) -> None:
+    """Fit ``graph`` to ``images`` [N, H, W, C] (as the graph's input has them), as ``recipe`` says."""
+    sweep = _Sweep(graph, recipe, _affordable(graph, images))
+    nodes = graph.live()
+    for done, node in enumerate(nodes):
+        sweep.visit(node)
+        progress(done + 1, len(nodes))
+
+
+def _affordable(graph: Graph, images: Tensor) -> Tensor:
+    largest = max(node.tokens * node.channels for node in graph.live()) * 4
+    count = max(1, min(len(images), MOST_BYTES // largest))
+    return images[np.linspace(0, len(images) - 1, count).round().astype(int)]
+
+
+@dataclass
+class _Sweep:
+    graph: Graph
+    recipe: Recipe
+    images: Tensor
+    rules: ActivationRules = field(init=False)
+    _float: dict[Node, Tensor] = field(default_factory=dict[Node, Tensor])
+    _quantised: dict[Node, Tensor] = field(default_factory=dict[Node, Tensor])
+    _inputs: dict[tuple[Node, int], Tensor] = field(default_factory=dict[tuple[Node, int], Tensor])
+    _last: dict[Node, Node] = field(default_factory=dict[Node, Node])
+    _readers: dict[Node, list[Node]] = field(default_factory=dict[Node, list[Node]])
+
+    def __post_init__(self) -> None:
+        self.rules = ActivationRules(self.recipe)
+        nodes = self.graph.live()
+        self._last = last_readers(nodes)
+        for node in nodes:
+            for source in inputs_of(node):
+                self._readers.setdefault(source, []).append(node)
+        self._float[self.graph.image] = self._quantised[self.graph.image] = image_tokens(self.images)
+
+    def visit(self, node: Node) -> None:
+        """Both values of ``node``, once what concerns it is decided."""
+        # Before a fit changes its weights, which must be fitted to what the model was.
+        self._float[node] = evaluate(node, self._float.__getitem__)
+        if isinstance(node, LinearNode):
+            self._quantised[node] = self._linear(node)
+        elif isinstance(node, AttentionNode):
+            self._quantised[node] = self._attention(node)
+        elif isinstance(node, GeluNode):
+            self._quantised[node] = self._gelu(node)
+        else:
+            self._quantised[node] = evaluate(node, self._quantised.__getitem__)
+        if isinstance(node, SumNode) and node.range is not None:
+            scale = scales.stream(node.range, self.recipe.residual_bits)
+            self._quantised[node] = fake_quantize(self._quantised[node], scale, self.recipe.residual_bits)
+        if isinstance(node, NormNode | AttentionNode | GeluNode):
+            self._choose_range(node)
+        self._forget(node)
+
+    def _choose_range(self, node: Node) -> None:
+        """Of an activation that linears read."""
+        readers = [reader for reader in self._readers.get(node, []) if isinstance(reader, LinearNode)]
+        if readers:
+            bits = self.rules.input_bits(node, readers[0])
+            symmetric = self.rules.input_scale(node, bits).zero_point == 0
+            node.range = fitted_range(
+                self.recipe,
+                node,
+                self._quantised[node],
+                bits,
+                symmetric,
+                [reader.weight for reader in readers],
+            )
+
+    def _input(self, tokens: TokenSlice, reader: LinearNode) -> tuple[Tensor, Tensor]:
+        """What ``reader`` takes: quantised, and in the float model."""
+        node, bits = tokens.node, self.rules.input_bits(tokens.node, reader)
+        if (node, bits) not in self._inputs:
+            scale = self.rules.input_scale(node, bits)
+            self._inputs[node, bits] = fake_quantize(self._quantised[node], scale, bits)
+        whole = self._inputs[node, bits]
+        return tokens_of(tokens, lambda _: whole), tokens_of(tokens, self._float.__getitem__)
+
+    def _linear(self, node: LinearNode) -> Tensor:
+        x, reference = self._input(node.source, node)
+        rounded = fit_linear(node, self.recipe, self.rules.weight_bits(node), x, reference)
+        return linear(node, x, rounded.integers * rounded.steps[:, None])
+
+    def _gelu(self, node: GeluNode) -> Tensor:
+        source, bits = node.source, self.recipe.gelu_input_bits
+        source.range = fitted_range(self.recipe, source, self._quantised[source], bits, False, [])
+        x = fake_quantize(self._quantised[source], self.rules.gelu_input(source), bits)
+        return evaluate(node, lambda _: x)
+
+    def _attention(self, node: AttentionNode) -> Tensor:
+        bits = self.recipe.qkv_bits
+        parts: list[Tensor] = []
+        for part in (node.query, node.key, node.value):
+            values = self._quantised[part]
+            part.range = fitted_range(self.recipe, part, values, bits, True, [])
+        for part in (node.query, node.key, node.value):
+            scale: Scale = scales.symmetric(self.rules.part_range(node, part), bits)
+            parts.append(fake_quantize(self._quantised[part], scale, bits))
+        return attention(node, parts[0], parts[1], parts[2], probability_change(self.recipe))
+
+    def _forget(self, node: Node) -> None:
+        """Values that no later node reads."""
+        for source in inputs_of(node):
+            if self._last[source] is node:
+                for values in (self._float, self._quantised):
+                    values.pop(source, None)
+                for key in [key for key in self._inputs if key[0] is source]:
+                    del self._inputs[key]
