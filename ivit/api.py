@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from numpy.typing import NDArray
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from xdsl.dialects.builtin import ModuleOp
 
+    from passes.quantization.options import QuantizeKeywords, QuantizeOptions
+
 Source: TypeAlias = "str | os.PathLike[str] | ModuleOp | tuple[nn.Module, Tensor]"
 
 
@@ -30,12 +32,10 @@ def compile(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     threads: int | None = None,
-    softmax: str = "exact",
-    gelu: str = "exact",
-    layernorm: str = "exact",
     *,
     weights: Mapping[str, NDArray[Any]] | None = None,
     report: Report = silent,
+    **quantization: Unpack[QuantizeKeywords],
 ) -> Model:
     """Make ``src`` into integers and native code.
 
@@ -50,8 +50,11 @@ def compile(
 
     ``mean`` and ``std`` (per channel, of pixels scaled to [0, 1]; default: what ``src`` says) make a model
     that takes uint8 pixels too. ``target`` is ``cpu`` (this machine) or a name of ``lowering.targets``.
-    ``threads`` a call uses; default: one per physical core. ``softmax``, ``gelu`` and ``layernorm`` are each
-    ``exact`` or ``ivit`` (I-ViT's Shiftmax, ShiftGELU and I-LayerNorm). ``report`` hears of progress.
+    ``threads`` a call uses; default: one per physical core. ``report`` hears of progress.
+
+    ``quantization``: ``recipe`` is "paper", "default" or "best"; ``weight_bits``, ``activation_bits``,
+    ``softmax``, ``smoothing``, ``rounding`` and all others of ``passes.quantization.options`` change single
+    choices of it.
 
     Raises FileNotFoundError, TypeError, ValueError or ImportError, in one line.
     """
@@ -68,13 +71,21 @@ def compile(
         target=target,
         mean=_floats("mean", mean),
         std=_floats("std", std),
-        softmax=softmax,
-        gelu=gelu,
-        layernorm=layernorm,
+        quantization=_quantization(quantization),
     )
     artifact = to_artifact(source, options, report)
     _tell(doubts(options.calibration, artifact.boundary))
     return Model(artifact, threads)
+
+
+def _quantization(keywords: QuantizeKeywords) -> QuantizeOptions:
+    """ValueError for a word or a number that an option does not take, TypeError for an unknown name."""
+    from passes.quantization.options import OPTION_NAMES, QuantizeOptions
+
+    unknown = [name for name in keywords if name not in OPTION_NAMES]
+    if unknown:
+        raise TypeError(f"compile() has no option {unknown[0]!r} (options: {', '.join(OPTION_NAMES)})")
+    return QuantizeOptions(**keywords)
 
 
 def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile: bool = False) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from passes import lower_to_int as integers
 from passes.lower_to_int import LowerToIntOptions
 from passes.pipeline_text import build_passes
 from passes.pipelines import FUSE
+from passes.quantization.options import QuantizeOptions
 from passes.registry import get_passes
 from passes.run_passes import one_line_errors, run_passes
 from runtime.artifact import Artifact
@@ -45,15 +46,12 @@ class Options:
     target: str = HOST
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
-    softmax: str = "exact"
-    gelu: str = "exact"
-    layernorm: str = "exact"
+    quantization: QuantizeOptions = field(default_factory=QuantizeOptions)
 
     def leave_integers(self) -> bool:
         """Whether nothing is asked for that only a torch-level model can follow."""
         given = (self.calibration, self.mean, self.std)
-        families = (self.softmax, self.gelu, self.layernorm)
-        return all(value is None for value in given) and all(family == "exact" for family in families)
+        return all(value is None for value in given) and not self.quantization.given()
 
 
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
@@ -64,21 +62,15 @@ def to_artifact(source: Source, options: Options, report: Report = silent, dump:
         lower_to_int(source, options, report)
     elif not options.leave_integers():
         raise ValueError(
-            f"{source.name}: holds integers already: calibration, mean, std, softmax, gelu and layernorm say"
-            " how a torch-level model becomes integers; leave them out"
+            f"{source.name}: holds integers already: calibration, mean, std and the options of quantization"
+            " say how a torch-level model becomes integers; leave them out"
         )
     return from_integers(source.module, source.ctx, options.target, report, dump)
 
 
 def lower_to_int(source: Source, options: Options, report: Report) -> None:
     """Torch level to integers, in place: the pipeline ``--lower-to-int``."""
-    choices = LowerToIntOptions(
-        softmax=options.softmax,
-        gelu=options.gelu,
-        layernorm=options.layernorm,
-        mean=options.mean,
-        std=options.std,
-    )
+    choices = LowerToIntOptions(**options.quantization.given(), mean=options.mean, std=options.std)
     with one_line_errors(source.name):
         integers.lower_to_int(source.module, source.ctx, choices, options.calibration, report)
 

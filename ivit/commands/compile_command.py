@@ -17,8 +17,8 @@ from ivit.commands.base import (
     check_new,
     preparation_of,
 )
+from ivit.commands.quantization import add_quantization, quantization_of
 from ivit.console import notice, progress, stdout
-from passes.quantization.options import FAMILIES
 
 SUFFIX = ".ivit"
 
@@ -57,9 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_preparation(parser)
     add_normalisation(parser)
-    for kind, what in (("softmax", "Shiftmax"), ("gelu", "ShiftGELU"), ("layernorm", "I-LayerNorm")):
-        text = f"exact, or ivit: the paper's {what} (default: exact)"
-        parser.add_argument(f"--{kind}", choices=FAMILIES[kind], default="exact", help=text)
+    add_quantization(parser)
     parser.add_argument(
         "--target",
         action=TargetAction,
@@ -98,9 +96,7 @@ def run(options: argparse.Namespace) -> None:
             target=options.target,
             mean=options.mean,
             std=options.std,
-            softmax=options.softmax,
-            gelu=options.gelu,
-            layernorm=options.layernorm,
+            quantization=quantization_of(options),
         )
         dump = StageWriter(options.dump_stages) if options.dump_stages else no_dump
         artifact = to_artifact(source, choices, report, dump)
@@ -131,6 +127,8 @@ COMMAND = Command(
 examples:
   ivit compile deit.mlir --calibration images.npz -o deit.ivit
   ivit compile deit.mlir --calibration imagenet/val --calibration-images 64
+  ivit compile deit.mlir --calibration images/ --recipe best
+  ivit compile deit.mlir --calibration images/ --weight-bits 4
   ivit compile deit.mlir --softmax ivit --gelu ivit --layernorm ivit
   ivit compile deit.mlir --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225   # takes uint8 pixels too
   ivit compile deit.mlir --dump-stages stages/

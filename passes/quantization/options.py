@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypedDict
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "softmax": ("exact", "ivit", "ibert"),
@@ -109,3 +109,38 @@ class QuantizeOptions:
 
 
 OPTION_NAMES = tuple(item.name for item in fields(QuantizeOptions))
+
+
+class QuantizeKeywords(TypedDict, total=False):
+    """``QuantizeOptions`` as keyword arguments."""
+
+    recipe: str
+    softmax: str | None
+    gelu: str | None
+    layernorm: str | None
+    probabilities: str | None
+    probability_bits: int | None
+    weight_bits: int | None
+    patch_weight_bits: int | None
+    attention_weight_bits: int | None
+    mlp_weight_bits: int | None
+    head_weight_bits: int | None
+    activation_bits: int | None
+    norm_bits: int | None
+    qkv_bits: int | None
+    context_bits: int | None
+    gelu_input_bits: int | None
+    gelu_bits: int | None
+    residual_bits: int | None
+    activations: str | None
+    qkv_scales: str | None
+    exponent: str | None
+    smoothing: float | int | None
+    balance: bool | None
+    gelu_channels: bool | None
+    ranges: str | None
+    percentile: float | int | None
+    rounding: str | None
+    weight_clip: str | None
+    refit: bool | None
+    bias_correction: bool | None
