@@ -41,6 +41,7 @@ from ivit_dialect.ops.nonlinear import (
     ShiftmaxOp,
     SoftmaxOp,
 )
+from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp, ThresholdSoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
 from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
 
@@ -70,6 +71,7 @@ Ivit = Dialect(
         MergeHeadsOp,
         MuliOp,
         NewtonSqrtOp,
+        NormalizedSoftmaxOp,
         PatchifyOp,
         PrependTokensOp,
         ReduceOp,
@@ -87,6 +89,7 @@ Ivit = Dialect(
         SplatOp,
         SplitHeadsOp,
         SubiOp,
+        ThresholdSoftmaxOp,
     ],
     [DeltaSoftmaxAttr, ReduceKindAttr, ShiftmaxAttr],
 )

@@ -95,7 +95,7 @@ def _row_sum(probabilities: SSAValue) -> int | None:
 def largest_multiplier(
     multiplier: IntegerAttr[I64] | None, multipliers: SSAValue | None, store: WeightStore
 ) -> int:
-    """Of a softmax: its one multiplier, or the largest of the heads' (2^31 - 1 where they are not at hand)."""
+    """Of a softmax: the one, or the largest of the heads' (2^31 - 1 where these are not at hand)."""
     if multipliers is None:
         assert multiplier is not None, "the verifier asks for one of the two"
         return multiplier.value.data

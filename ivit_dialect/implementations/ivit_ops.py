@@ -265,7 +265,8 @@ class IvitFunctions(InterpreterFunctions):
 
     @impl(SoftmaxOp)
     def softmax(self, interpreter: Interpreter, op: SoftmaxOp, args: PythonValues) -> PythonValues:
-        return reference.softmax(args[0], args[1], integer(op.multiplier), integer(op.shift))
+        multiplier = integer(op.multiplier) if op.multipliers is None else args[2]
+        return reference.softmax(args[0], args[1], multiplier, integer(op.shift))
 
     @impl(ShiftmaxOp)
     def shiftmax(self, interpreter: Interpreter, op: ShiftmaxOp, args: PythonValues) -> PythonValues:
@@ -292,7 +293,9 @@ class IvitFunctions(InterpreterFunctions):
     def attention(self, interpreter: Interpreter, op: AttentionOp, args: PythonValues) -> PythonValues:
         table = operand(op, args, op.table)
         if table is not None:
-            softmax = reference.DeltaSoftmax(table, *op.softmax.values())
+            multiplier, *numbers = op.softmax.values()
+            per_head = operand(op, args, op.multipliers)
+            softmax = reference.DeltaSoftmax(table, multiplier if per_head is None else per_head, *numbers)
         else:
             softmax = reference.ShiftmaxSoftmax(*op.softmax.values())
         out = format_of(op.output)

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import Operation, ParametrizedAttribute, SSAValue
 from xdsl.irdl import (
+    AttrSizedOperandSegments,
     IRDLOperation,
     irdl_attr_definition,
     irdl_op_definition,
@@ -26,6 +27,7 @@ from ivit_dialect.ops.linear import require_accumulator_holds, require_sum_fits
 from ivit_dialect.ops.nonlinear import require_shift_exp
 from ivit_dialect.types import (
     ACTIVATION_TENSOR,
+    I32_TENSOR,
     I64_ATTR,
     INTEGER_TENSOR,
     NARROW_TENSOR,
@@ -36,6 +38,7 @@ from ivit_dialect.types import (
     require_multiplier,
     require_row_multiplier,
     require_same_shape,
+    require_shape,
     require_shift,
     tensor_types,
     ui8,
@@ -78,7 +81,10 @@ class NamedIntegers(ParametrizedAttribute, ABC):
 
 @irdl_attr_definition
 class DeltaSoftmaxAttr(NamedIntegers):
-    """``ivit.softmax`` of the scores, then ``ivit.row_requant`` of the context (dividend, context_shift)."""
+    """``ivit.softmax`` of the scores, then ``ivit.row_requant`` of the context (dividend, context_shift).
+
+    ``multiplier`` is 0 where each head has its own, an operand of the op.
+    """
 
     name = "ivit.delta_softmax"
 
@@ -119,14 +125,17 @@ class AttentionOp(IRDLOperation):
     key = operand_def(NARROW_TENSOR)
     value = operand_def(NARROW_TENSOR)
     table = opt_operand_def(INTEGER_TENSOR)
+    multipliers = opt_operand_def(I32_TENSOR)
     heads = prop_def(I64_ATTR)
     softmax = prop_def(DeltaSoftmaxAttr | ShiftmaxAttr)
     output = result_def(ACTIVATION_TENSOR)
 
+    irdl_options = (AttrSizedOperandSegments(as_property=True),)
     traits = traits_def(Pure())
     assembly_format = (
         "$query `,` $key `,` $value `heads` $heads `softmax` $softmax"
-        " (`table` `(` $table^ `:` type($table) `)`)? attr-dict `:`"
+        " (`table` `(` $table^ `:` type($table) `)`)?"
+        " (`multipliers` `(` $multipliers^ `:` type($multipliers) `)`)? attr-dict `:`"
         " `(` type($query) `,` type($key) `,` type($value) `)` `->` type($output)"
     )
 
@@ -139,9 +148,10 @@ class AttentionOp(IRDLOperation):
         softmax: SoftmaxAttr,
         result_type: IntegerTensor,
         table: SSAValue | None = None,
+        multipliers: SSAValue | None = None,
     ) -> None:
         super().__init__(
-            operands=[query, key, value, table],
+            operands=[query, key, value, table, multipliers],
             properties={"heads": i64_attr(heads), "softmax": softmax},
             result_types=[result_type],
         )
@@ -168,13 +178,22 @@ class AttentionOp(IRDLOperation):
                 table.get_shape() == (256,) and table.element_type == ui8,
                 f"delta_softmax needs a table of 256 ui8, got {table}",
             )
-            require(softmax.multiplier.value.data > 0, "multiplier must be positive")
+            self._verify_scale(softmax.multiplier.value.data, heads)
             require_row_multiplier(softmax.dividend.value.data, DELTA_MIN_DIVISOR)
         else:
             require(self.table is None, "shiftmax_softmax takes no table")
+            require(self.multipliers is None, "shiftmax_softmax takes no multipliers")
             require_shift_exp(softmax.x0.value.data, softmax.n.value.data, tokens)
             require(
                 2 <= softmax.bits.value.data <= 16,
                 f"bits must lie in [2, 16], got {softmax.bits.value.data}",
             )
             require_multiplier(softmax.context_multiplier)
+
+    def _verify_scale(self, multiplier: int, heads: int) -> None:
+        if self.multipliers is None:
+            require(multiplier > 0, "multiplier must be positive")
+            return
+        require(multiplier == 0, f"multiplier must be 0 beside those of the heads, got {multiplier}")
+        (type_,) = tensor_types(self.multipliers)
+        require_shape(type_, (1, heads, 1, 1), "multipliers")

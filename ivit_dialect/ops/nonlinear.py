@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from xdsl.dialects.builtin import TensorType, i32
 from xdsl.ir import Operation, SSAValue
-from xdsl.irdl import IRDLOperation, irdl_op_definition, operand_def, prop_def, result_def, traits_def
+from xdsl.irdl import (
+    IRDLOperation,
+    irdl_op_definition,
+    operand_def,
+    opt_operand_def,
+    opt_prop_def,
+    prop_def,
+    result_def,
+    traits_def,
+)
 from xdsl.traits import Pure
 
+from ivit_dialect.ops.softmax_scale import require_softmax_scale
 from ivit_dialect.types import (
     ACTIVATION_TENSOR,
     I16_TENSOR,
@@ -18,7 +28,6 @@ from ivit_dialect.types import (
     IntegerTensor,
     i64_attr,
     require,
-    require_multiplier,
     require_same_shape,
     require_shape,
     require_shift,
@@ -192,31 +201,42 @@ class SoftmaxOp(IRDLOperation):
     """Exponentials by table on differences from the row maximum; the division is left to ``row_requant``.
 
     ``i = min(255, ((max(x) - x) * b + 2^(c-1)) >> c)``; ``codes = table[i]``;
-    ``sum`` is the row's sum of codes. ``table[0]`` is 255, so that the sum is at least 255.
+    ``sum`` is the row's sum of codes. ``table[0]`` is 255, so that the sum is at least 255. ``b`` is one
+    integer, or an int32 per head (``heads(%b)``).
     """
 
     name = "ivit.softmax"
 
     input = operand_def(I32_TENSOR)
     table = operand_def(TensorType.constr(ui8))
-    multiplier = prop_def(I64_ATTR)
+    multipliers = opt_operand_def(I32_TENSOR)
+    multiplier = opt_prop_def(I64_ATTR)
     shift = prop_def(I64_ATTR)
     codes = result_def(TensorType.constr(ui8))
     sum = result_def(I32_TENSOR)
 
     traits = traits_def(Pure())
     assembly_format = (
-        "$input `*` $multiplier `shift` $shift `table` $table attr-dict `:`"
+        "$input (`*` $multiplier^)? (`heads` `(` $multipliers^ `:` type($multipliers) `)`)?"
+        " `shift` $shift `table` $table attr-dict `:`"
         " `(` type($input) `,` type($table) `)` `->` type($codes) `,` type($sum)"
     )
 
     def __init__(
-        self, input: SSAValue | Operation, table: SSAValue | Operation, multiplier: int, shift: int
+        self,
+        input: SSAValue | Operation,
+        table: SSAValue | Operation,
+        multiplier: int | SSAValue,
+        shift: int,
     ) -> None:
         (x,) = tensor_types(SSAValue.get(input))
+        per_head = isinstance(multiplier, SSAValue)
         super().__init__(
-            operands=[input, table],
-            properties={"multiplier": i64_attr(multiplier), "shift": i64_attr(shift)},
+            operands=[input, table, multiplier if per_head else None],
+            properties={
+                "multiplier": None if per_head else i64_attr(multiplier),
+                "shift": i64_attr(shift),
+            },
             result_types=[
                 TensorType(ui8, x.get_shape()),
                 TensorType(i32, (*x.get_shape()[:-1], 1)),
@@ -228,9 +248,7 @@ class SoftmaxOp(IRDLOperation):
         require_same_shape(x, e, "input and codes")
         require_shape(t, (256,), "table")
         require_shape(s, (*x.get_shape()[:-1], 1), "sum")
-        require(self.multiplier.value.data > 0, "multiplier must be positive")
-        require_multiplier(self.multiplier)
-        require_shift(self.shift)
+        require_softmax_scale(x, self.multiplier, self.multipliers, self.shift)
 
 
 @irdl_op_definition

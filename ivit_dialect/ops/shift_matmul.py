@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xdsl.dialects.builtin import I64, IntegerAttr, TensorType
+from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     IRDLOperation,
@@ -15,15 +15,16 @@ from xdsl.irdl import (
 from xdsl.traits import Pure
 
 from ivit_dialect.types import (
+    CODE_TENSOR,
     I8_TENSOR,
     I32_TENSOR,
     I64_ATTR,
+    NARROW_TENSOR,
     IntegerTensor,
     require,
     require_shape,
     shape_text,
     tensor_types,
-    ui8,
 )
 
 MOST_SHIFT = 15
@@ -44,8 +45,8 @@ class ShiftMatmulOp(IRDLOperation):
 
     name = "ivit.shift_matmul"
 
-    lhs = operand_def(TensorType.constr(ui8))
-    rhs = operand_def(I8_TENSOR)
+    lhs = operand_def(CODE_TENSOR)
+    rhs = operand_def(NARROW_TENSOR)
     shifts = operand_def(I8_TENSOR)
     eta = opt_prop_def(I64_ATTR)
     output = result_def(I32_TENSOR)

@@ -32,6 +32,7 @@ from ivit_dialect.reference.ibert import (
 from ivit_dialect.reference.l1 import l1_layernorm
 from ivit_dialect.reference.linear import conv2d, linear, linear_epilogue, matmul, patchify
 from ivit_dialect.reference.norm import i_layernorm, layernorm
+from ivit_dialect.reference.probabilities import normalized_softmax, threshold_softmax
 from ivit_dialect.reference.roots import isqrt, newton_sqrt, rsqrt
 from ivit_dialect.reference.shape import merge_heads, prepend_tokens, reshape, slice_tokens, split_heads
 from ivit_dialect.reference.shift_matmul import shift_matmul
@@ -65,6 +66,7 @@ __all__ = [
     "muli",
     "newton_floor_sqrt",
     "newton_sqrt",
+    "normalized_softmax",
     "patchify",
     "prepend_tokens",
     "reduce_max",
@@ -83,4 +85,5 @@ __all__ = [
     "softmax",
     "split_heads",
     "subi",
+    "threshold_softmax",
 ]

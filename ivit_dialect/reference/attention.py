@@ -16,10 +16,13 @@ from ivit_dialect.reference.softmax import TABLE_TOP, shiftmax, softmax
 
 @dataclass(frozen=True)
 class DeltaSoftmax:
-    """``softmax`` of the scores by table, ``row_requant`` of the context."""
+    """``softmax`` of the scores by table, ``row_requant`` of the context.
+
+    ``multiplier``: an integer, or int32 [1, H, 1, 1].
+    """
 
     table: IntegerArray
-    multiplier: int
+    multiplier: int | IntegerArray
     shift: int
     dividend: int
     context_shift: int

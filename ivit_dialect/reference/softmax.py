@@ -7,10 +7,11 @@ from numpy.typing import DTypeLike
 
 from ivit_dialect.reference.arithmetic import sum_exact
 from ivit_dialect.reference.elementwise import dyadic
-from ivit_dialect.reference.ranges import INT32_MAX, IntegerArray, as_int64, narrow, require_range
+from ivit_dialect.reference.ranges import INT32_MAX, Int64Array, IntegerArray, as_int64, narrow, require_range
 
 TABLE_TOP = 255
 """``table[0]``: the code of the row's maximum, so that a row's sum is at least this."""
+LAST_INDEX = 255
 
 
 def shiftexp(x: IntegerArray, x0: int, n: int) -> IntegerArray:
@@ -48,8 +49,20 @@ def shiftmax(x: IntegerArray, x0: int, n: int, bits: int, out: DTypeLike) -> Int
     return narrow(as_int64(intdiv(exponentials, total, bits)), out, "shiftmax")
 
 
+def table_index(x: IntegerArray, multiplier: int | IntegerArray, shift: int, what: str) -> Int64Array:
+    """``min(255, ((max(x) - x) * b + 2^(c-1)) >> c)`` over the last dimension: where tables are read.
+
+    ``multiplier``: an integer, or int32 [1, H, 1, 1] for ``x`` [N, H, T, C]; none negative.
+    """
+    factor = as_int64(multiplier)
+    require_range(factor, 0, INT32_MAX, f"{what}: multiplier")
+    value = as_int64(x)
+    distance = value.max(axis=-1, keepdims=True) - value
+    return np.minimum(dyadic(distance, factor, shift, what), LAST_INDEX)
+
+
 def softmax(
-    x: IntegerArray, table: IntegerArray, multiplier: int, shift: int
+    x: IntegerArray, table: IntegerArray, multiplier: int | IntegerArray, shift: int
 ) -> tuple[IntegerArray, IntegerArray]:
     """Exponentials by table over the last dimension: uint8 codes, and int32 sums [..., 1] (methods.md 6).
 
@@ -58,7 +71,5 @@ def softmax(
     """
     if int(table[0]) != TABLE_TOP:
         raise ValueError(f"softmax: table[0] must be {TABLE_TOP}, got {table[0]}")
-    value = as_int64(x)
-    below = dyadic(value.max(axis=-1, keepdims=True) - value, multiplier, shift, "softmax")
-    codes = table[np.minimum(below, 255)]
+    codes = table[table_index(x, multiplier, shift, "softmax")]
     return codes, narrow(sum_exact(as_int64(codes), -1), np.int32, "softmax: sum")

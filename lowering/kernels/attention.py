@@ -21,6 +21,7 @@ from lowering.kernels.elements import (
     each_lane,
     load,
     loop_step,
+    output_element,
     store,
     store_saturated,
 )
@@ -48,6 +49,10 @@ def plan_attention(op: AttentionOp, target: Target) -> Launch:
     inputs = [activation(x) for x in (op.query, op.key, op.value)]
     if op.table is not None:
         inputs.append(Packed((op.table,)))
+        config["per_head"] = int(op.multipliers is not None)
+    if op.multipliers is not None:
+        del scalars["multiplier"]
+        inputs.append(Packed((op.multipliers,), "unbatched"))
     return Launch("attention", tuple(inputs), config, scalars)
 
 
@@ -86,6 +91,7 @@ class Attention:
 
     def _pack(self, head: Value) -> None:
         """Keys and values of a head into panels."""
+        self._softmax.begin_head(head)
         column = self._b.mul(head, self._channels)
         self._keys.pack_columns(self._key, 0, column)
         if self._bias is not None:
@@ -122,24 +128,32 @@ class Attention:
 
         def body(i: Operand, lanes: int) -> None:
             y = softmax.requant(load(b, self._context, [line, i], lanes))
-            store_saturated(b, y, b.outputs[0], [token, b.add(column, i)])
+            store_saturated(b, y, b.outputs[0], [token, b.add(column, i)], output_element(b))
 
         each_lane(b, self._channels, self._step, body)
 
 
 def _signature(config: Config) -> Signature:
-    """Delta softmax has a table; scalars are the parameters of the softmax."""
-    ins: dict[str, str] = {"query": "T W : i8", "key": "T W : i8", "value": "T W : i8"}
+    """Delta softmax has a table, and perhaps a multiplier a head; scalars are the softmax's parameters."""
+    ins: dict[str, str] = dict.fromkeys(("query", "key", "value"), "T W : i2..i8")
+    scalars = ShiftmaxAttr.field_names()
     if config["softmax"] == "delta":
-        return Signature({**ins, "table": "256 : ui8"}, {"y": "T W : i8"}, DeltaSoftmaxAttr.field_names())
-    return Signature(ins, {"y": "T W : i8"}, ShiftmaxAttr.field_names())
+        ins["table"] = "256 : ui8"
+        scalars = DeltaSoftmaxAttr.field_names()
+    if config.get("per_head"):
+        ins["multipliers"] = "H 1 1 : i32"
+        scalars = tuple(name for name in scalars if name != "multiplier")
+    return Signature(ins, {"y": "T W : i2..i16"}, scalars)
 
 
 def _check(spec: KernelSpec, target: Target) -> None:
-    """Heads are whole, and not too wide."""
-    _, ((_, width),) = spec.shapes()
-    heads = dict(spec.config)["heads"]
+    """Heads are whole, and not too wide; only delta softmax has multipliers, one a head."""
+    ins, ((_, width),) = spec.shapes()
+    config = dict(spec.config)
+    heads = config["heads"]
     assert isinstance(heads, int)
+    if config.get("per_head") and (config["softmax"] != "delta" or ins[-1][0] != heads):
+        raise ValueError(f"needs a multiplier for each of its {heads} heads, and the softmax 'delta'")
     if width % heads or width // heads > MOST_CHANNELS:
         raise ValueError(
             f"has {heads} heads, which {width} channels do not make at {MOST_CHANNELS} or fewer each"
@@ -156,6 +170,7 @@ ATTENTION = KernelFamily(
         "form": FORM,
         "context_form": FORM,
         "softmax": Choice(("delta", "shiftmax")),
+        "per_head": Choice(range(2), optional=True),
     },
     _check,
 )

@@ -22,6 +22,10 @@ INDEX_MAX = ENTRIES - 1
 class RowSoftmax(Protocol):
     """What the attention kernel asks of a softmax."""
 
+    def begin_head(self, head: Value) -> None:
+        """Load what the rows of ``head`` need."""
+        ...
+
     def row(self, scores: Value, row: Value, target: Value) -> None:
         """Turn ``scores[row]`` into ``target[row]``, elements of the context's left operand."""
         ...
@@ -95,11 +99,19 @@ class DeltaRows:
         self._b = b
         self._chunks = RowChunks(b, tokens, b.target.lanes(8))
         self._table = ByteTable(b, b.inputs[3], b.target, signed=False)
-        self._scores = requant_of(b, "", self._chunks.counts, shared=True)
+        self._per_head = b.flag("per_head")
+        self._scores = requant_of(b, "", self._chunks.counts, shared=not self._per_head)
+        self._score_multiplier: dict[int, Value] = {}
         self._context = requant_of(b, "context_", contexts, shared=False)
         self._contexts = contexts
         self._multipliers = b.alloca([rows], 32)
         self._multiplier: dict[int, Value] = {}
+
+    def begin_head(self, head: Value) -> None:
+        """Its multiplier, where each head has its own."""
+        if self._per_head:
+            multiplier = self._b.load(self._b.inputs[-1], head, 0, 0)
+            self._score_multiplier = self._chunks.splats(multiplier)
 
     def row(self, scores: Value, row: Value, target: Value) -> None:
         """Codes into ``target``, the row's multiplier into scratch."""
@@ -115,7 +127,8 @@ class DeltaRows:
 
         def code(i: Operand, count: int, mask: Value | None) -> list[Value]:
             below = b.sub(tops[count], b.load_vector(scores, [row, i], count))
-            index = b.truncate(b.min(self._scores(below), INDEX_MAX), 8)
+            scaled = self._scores(below, self._score_multiplier.get(count))
+            index = b.truncate(b.min(scaled, INDEX_MAX), 8)
             x = self._table(index)
             x = x if mask is None else b.select(mask, x, 0)
             b.store_vector(b.zero_extend(x, element_width(target)), target, [row, i])
@@ -147,6 +160,9 @@ class ShiftmaxRows:
         self._context = requant_of(b, "context_", contexts, shared=True)
         self._table = shiftexp_table(b, ENTRIES)
         self._bits = self._chunks.splats(b.truncate(b.scalars["bits"], 32))
+
+    def begin_head(self, head: Value) -> None:
+        """All heads have one multiplier."""
 
     def row(self, scores: Value, row: Value, target: Value) -> None:
         """Probabilities into ``target``; the scores make room for int8 values, then for exponentials."""

@@ -81,7 +81,7 @@ SHIFT_MATMUL = KernelFamily(
     "shift_matmul",
     lambda b: build_matmul(b, _ShiftBlock),
     Signature(
-        {"lhs": "H T K : ui8", "rhs": "H K O : i8", "shifts": "L : i8"}, {"y": "H T O : i32"}, ("eta",)
+        {"lhs": "H T K : ui2..ui8", "rhs": "H K O : i2..i8", "shifts": "L : i8"}, {"y": "H T O : i32"}, ("eta",)
     ),
     {ShiftMatmulOp: plan_shift_matmul},
     further=_check,

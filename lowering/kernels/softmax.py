@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from lowering.arithmetic_nonlinear import intdiv_factor, intdiv_scale
-from lowering.kernels.attention_softmax import INDEX_MAX, shiftexp_table
-from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
+from lowering.kernels.attention_softmax import shiftexp_table
+from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
 from lowering.kernels.build import Operand, Value, element_width, shape
 from lowering.kernels.elements import (
     Reduction,
@@ -20,14 +20,20 @@ from lowering.kernels.elements import (
     store,
 )
 from lowering.kernels.lookup import ENTRIES, ByteTable, lookup_each
-from lowering.kernels.signature import Signature
+from lowering.kernels.signature import Config, Signature
+from lowering.kernels.softmax_rows import (
+    SCALED_BY,
+    RowIndices,
+    check_scaled_by,
+    scaled_by,
+    softmax_launch,
+)
 from lowering.targets import Target
 
 
 def plan_softmax(op: SoftmaxOp, target: Target) -> Launch:
-    """Multiplier and shift are scalars."""
-    scalars = {"multiplier": op.multiplier.value.data, "shift": op.shift.value.data}
-    return Launch("softmax", (activation(op.input), Packed((op.table,))), scalars=scalars)
+    """The shift is a scalar, and the multiplier unless each head has its own."""
+    return softmax_launch("softmax", op, (op.table,), {})
 
 
 def build_softmax(b: KernelBuilder) -> None:
@@ -36,26 +42,13 @@ def build_softmax(b: KernelBuilder) -> None:
     rows, columns = shape(scores)
     step = loop_step(b, columns, 16)
     table = ByteTable(b, b.inputs[1], b.target, signed=False)
-    shift = b.scalars["shift"]
-    half = b.shl(b.constant(1, shift.type), b.sub(shift, 1))
-    counts = (step, 0)
-    multipliers, halves, shifts = (
-        {n: splat(b, x, n) for n in counts} for x in (b.scalars["multiplier"], half, shift)
-    )
+    indices = RowIndices(b, scores, step)
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
-
-        def score(i: Operand, lanes: int) -> list[Value]:
-            return [load_wide(b, scores, [row.index, i], lanes, 32)]
-
-        (top,) = reduce_lanes(b, columns, step, [Reduction(32, is_maximum=True)], score)
-        tops = {n: splat(b, b.sign_extend(top, 64), n) for n in counts}
+        indices.begin(row.index)
 
         def code(i: Operand, lanes: int) -> list[Value]:
-            below = b.sub(tops[lanes], load_wide(b, scores, [row.index, i], lanes, 64))
-            scaled = b.add(b.mul(below, multipliers[lanes]), halves[lanes])
-            index = b.truncate(b.min(b.shr_unsigned(scaled, shifts[lanes]), INDEX_MAX), 8)
-            x = table(index)
+            x = table(indices(i, lanes))
             store(b, x, codes, [row.index, i])
             return [b.zero_extend(x, 32)]
 
@@ -100,20 +93,19 @@ def build_shiftmax(b: KernelBuilder) -> None:
         each_lane(b, columns, step, probability)
 
 
+def _signature(config: Config) -> Signature:
+    """A multiplier for each head comes last."""
+    ins, scalars = scaled_by({"x": "...R C : i32", "table": "256 : ui8"}, config)
+    return Signature(ins, {"codes": "...R C : ui8", "sums": "...R : i32"}, scalars)
+
+
 SOFTMAX = KernelFamily(
-    "softmax",
-    build_softmax,
-    Signature(
-        {"x": "...R C : i32", "table": "256 : ui8"},
-        {"codes": "...R C : ui8", "sums": "...R : i32"},
-        ("multiplier", "shift"),
-    ),
-    {SoftmaxOp: plan_softmax},
+    "softmax", build_softmax, _signature, {SoftmaxOp: plan_softmax}, SCALED_BY, check_scaled_by
 )
 SHIFTMAX = KernelFamily(
     "shiftmax",
     build_shiftmax,
-    Signature({"x": "...R C : i8"}, {"y": "...R C : i8 i16"}, ("x0", "n", "bits")),
+    Signature({"x": "...R C : i2..i8"}, {"y": "...R C : i2..i16"}, ("x0", "n", "bits")),
     {ShiftmaxOp: plan_shiftmax},
 )
 FAMILIES = (SOFTMAX, SHIFTMAX)

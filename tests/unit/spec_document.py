@@ -105,7 +105,7 @@ def syntax_of(op: type[Operation]) -> str:
             words.append("type" if token.startswith("type") else _WORDS.get(token) or token.strip("`"))
     text = " ".join(word for word in words if word)
     text = re.sub(r"(?<=[({\[]) | (?=[,)}\]])", "", text)
-    return re.sub(r"\b(requant|lookup|residual|table|channels) (?=\()|(?<=%input) (?=\[)", r"\1", text)
+    return re.sub(r"\b(requant|lookup|residual|table|channels|heads|multipliers) (?=\()|(?<=%input) (?=\[)", r"\1", text)
 
 
 def entries() -> dict[str, Entry]:

@@ -182,14 +182,35 @@ PROBABILITIES = (
   %c = ivit.shift_matmul %e, %h shifts %shifts eta 4
     : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<256xi8>) -> tensor<?x3x7x4xi32>
   %c8 = ivit.requant %c * 1500000000 shift 41 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
-  %a = ivit.merge_heads %c8 : tensor<?x3x7x4xi8> -> tensor<?x7x12xi8>
-  %sum = ivit.reduce sum %a dim 1 : tensor<?x7x12xi8> -> tensor<?x1x12xi32>
+  %exp16 = ivit.constant "exp16.table" : tensor<256xi32>
+  %scale = ivit.constant "head.multipliers" : tensor<1x3x1x1xi32>
+  %p = ivit.normalized_softmax %s heads(%scale : tensor<1x3x1x1xi32>) shift 36 table %exp16 unit 32768
+    : (tensor<?x3x7x7xi32>, tensor<256xi32>) -> tensor<?x3x7x7xi16>
+  %pc = ivit.matmul %p, %h * 1500000000 shift 45
+    : (tensor<?x3x7x7xi16>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi8>
+  %bounds = ivit.constant "thresholds" : tensor<15xi32>
+  %k = ivit.threshold_softmax %s * 1717986918 shift 36 table %exp16 thresholds %bounds
+    : (tensor<?x3x7x7xi32>, tensor<256xi32>, tensor<15xi32>) -> tensor<?x3x7x7xui8>
+  %kc = ivit.shift_matmul %k, %h shifts %shifts
+    : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<256xi8>) -> tensor<?x3x7x4xi32>
+  %k8 = ivit.requant %kc * 1500000000 shift 41 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
+  %first = ivit.add %c8, %pc : (tensor<?x3x7x4xi8>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi16>
+  %both = ivit.add %first, %k8 : (tensor<?x3x7x4xi16>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi16>
+  %a = ivit.merge_heads %both : tensor<?x3x7x4xi16> -> tensor<?x7x12xi16>
+  %sum = ivit.reduce sum %a dim 1 : tensor<?x7x12xi16> -> tensor<?x1x12xi32>
   %mean = ivit.requant %sum * 306783378 shift 31 : tensor<?x1x12xi32> -> tensor<?x1x12xi16>
   func.return %mean : tensor<?x1x12xi16>
 }
 """
 )
 """Probabilities in few bits."""
+
+PER_HEAD = EXACT.replace(
+    "  %e, %total = ivit.softmax %s * 1717986918 shift 36",
+    """  %scale = ivit.constant "head.multipliers" : tensor<1x3x1x1xi32>
+  %e, %total = ivit.softmax %s heads(%scale : tensor<1x3x1x1xi32>) shift 36""",
+)
+"""``EXACT`` with a multiplier of its own for each head's scores."""
 
 
 def weights() -> WeightStore:
@@ -209,6 +230,9 @@ def weights() -> WeightStore:
             "gelu.table": draw(-128, 128, np.int8, 256),
             "positions": draw(-900, 900, np.int16, 1, 7, 12),
             "code.shifts": (np.arange(256) % 17 - 1).astype(np.int8),
+            "exp16.table": np.rint(65536 * np.exp(-np.arange(256) / 30)).astype(np.int32),
+            "head.multipliers": draw(1 << 29, (1 << 31) - 1, np.int32, 1, 3, 1, 1),
+            "thresholds": np.rint(2.0 ** (30 - np.arange(15) / 2 - 0.5)).astype(np.int32),
         }
     )
 
@@ -232,6 +256,7 @@ MODULES = {
     "others": OTHERS,
     "compared": COMPARED,
     "probabilities": PROBABILITIES,
+    "per_head": PER_HEAD,
 }
 FORMS_OF = {
     "exact": tuple(FORMS),
@@ -239,7 +264,8 @@ FORMS_OF = {
     "ibert": ("",),
     "others": ("",),
     "compared": ("",),
-    "probabilities": ("",),
+    "probabilities": ("", DECOMPOSE.spec()),
+    "per_head": tuple(FORMS),
 }
 NAMES = dict(zip(FORMS, ("unfused", "decomposed", "fused"), strict=True))
 CASES = [(name, pipeline) for name, pipelines in FORMS_OF.items() for pipeline in pipelines]

@@ -21,6 +21,9 @@ Array = NDArray[Any]
 I8, U8, I16, I32, I64 = np.int8, np.uint8, np.int16, np.int32, np.int64
 MIN64, MAX64 = np.iinfo(I64).min, np.iinfo(I64).max
 RAMP = np.arange(255, -1, -1).astype(U8)
+RAMP_Q16 = (65536 - np.arange(256)).astype(I32)
+ONE_SCORE = np.ones((1, 1, 1, 1), I32)
+NEGATIVE_MULTIPLIER = np.full((1, 1, 1, 1), -1, I32)
 
 
 def row(dtype: type[np.integer[Any]], *values: int) -> Array:
@@ -226,6 +229,82 @@ CONDITIONS = [
         (row(I32, -(1 << 31), (1 << 31) - 1), RAMP),
     ),
     Condition(
+        "ivit.softmax",
+        "R3",
+        "ivit.softmax %0 heads(%2 : tensor<1x1x1x1xi32>) shift 1 table %1"
+        " : (tensor<1x1x1x1xi32>, tensor<256xui8>) -> tensor<1x1x1x1xui8>, tensor<1x1x1x1xi32>",
+        "softmax: multiplier: [-1, -1] leaves [0, 2147483647]",
+        (ONE_SCORE, RAMP, NEGATIVE_MULTIPLIER),
+    ),
+    *(
+        Condition(
+            f"ivit.{name}_softmax",
+            "R1",
+            f"ivit.{name}_softmax %0 * 1 shift 1 table %1 {last} : ({types}) -> tensor<1x1x1x1xui8>",
+            f"{name}_softmax: table must begin with 65536 and lie in [0, 65536]",
+            (ONE_SCORE, table, *more),
+            ValueError,
+        )
+        for name, types, last, more in (
+            ("normalized", "tensor<1x1x1x1xi32>, tensor<256xi32>", "unit 255", ()),
+            (
+                "threshold",
+                "tensor<1x1x1x1xi32>, tensor<256xi32>, tensor<1xi32>",
+                "thresholds %2",
+                (np.array([5], I32),),
+            ),
+        )
+        for table in (RAMP_Q16 - 1, RAMP_Q16 * np.where(RAMP, 1, -1).astype(I32))
+    ),
+    *(
+        Condition(
+            f"ivit.{name}_softmax",
+            "R2",
+            f"ivit.{name}_softmax %0 * 2147483647 shift 62 table %1 {last}",
+            f"{name}_softmax: a sum leaves 64 bits",
+            (row(I32, -(1 << 31), (1 << 31) - 1), RAMP_Q16, *more),
+        )
+        for name, last, more in (
+            (
+                "normalized",
+                "unit 255 : (tensor<1x2xi32>, tensor<256xi32>) -> tensor<1x2xui8>",
+                (),
+            ),
+            (
+                "threshold",
+                "thresholds %2 : (tensor<1x2xi32>, tensor<256xi32>, tensor<1xi32>) -> tensor<1x2xui8>",
+                (np.array([5], I32),),
+            ),
+        )
+    ),
+    Condition(
+        "ivit.normalized_softmax",
+        "R3",
+        "ivit.normalized_softmax %0 heads(%2 : tensor<1x1x1x1xi32>) shift 1 table %1 unit 255"
+        " : (tensor<1x1x1x1xi32>, tensor<256xi32>) -> tensor<1x1x1x1xui8>",
+        "normalized_softmax: multiplier: [-1, -1] leaves [0, 2147483647]",
+        (ONE_SCORE, RAMP_Q16, NEGATIVE_MULTIPLIER),
+    ),
+    Condition(
+        "ivit.threshold_softmax",
+        "R3",
+        "ivit.threshold_softmax %0 heads(%2 : tensor<1x1x1x1xi32>) shift 1 table %1 thresholds %3"
+        " : (tensor<1x1x1x1xi32>, tensor<256xi32>, tensor<1xi32>) -> tensor<1x1x1x1xui8>",
+        "threshold_softmax: multiplier: [-1, -1] leaves [0, 2147483647]",
+        (ONE_SCORE, RAMP_Q16, NEGATIVE_MULTIPLIER, np.array([5], I32)),
+    ),
+    *(
+        Condition(
+            "ivit.threshold_softmax",
+            "R4",
+            "ivit.threshold_softmax %0 * 1 shift 1 table %1 thresholds %2"
+            " : (tensor<1x1xi32>, tensor<256xi32>, tensor<1xi32>) -> tensor<1x1xui8>",
+            f"threshold_softmax: thresholds: [{value}, {value}] leaves [-1073741824, 1073741824]",
+            (row(I32, 1), RAMP_Q16, np.array([value], I32)),
+        )
+        for value in ((1 << 30) + 1, -(1 << 30) - 1)
+    ),
+    Condition(
         "ivit.layernorm",
         "R1",
         f"ivit.layernorm %0 * %1 + %2 shift 1 epsilon 1 : {NORM_TYPES}",
@@ -252,6 +331,30 @@ CONDITIONS = [
         f"ivit.l1_layernorm %0 * %1 + %2 shift 1 : {NORM_TYPES}",
         "affine: a sum leaves 64 bits",
         (row(I16, 0, 6), *NORM[1:]),
+    ),
+    Condition(
+        "ivit.attention",
+        "R2",
+        "ivit.attention %0, %0, %0 heads 1 softmax #ivit.delta_softmax<multiplier = 0, shift = 1,"
+        " dividend = 1024, context_shift = 1> table(%1 : tensor<256xui8>)"
+        " multipliers(%2 : tensor<1x1x1x1xi32>)"
+        " : (tensor<1x1x1xi8>, tensor<1x1x1xi8>, tensor<1x1x1xi8>) -> tensor<1x1x1xi8>",
+        "softmax: multiplier: [-1, -1] leaves [0, 2147483647]",
+        (np.array([[[1]]], I8), RAMP, NEGATIVE_MULTIPLIER),
+    ),
+    Condition(
+        "ivit.ptf_layernorm",
+        "R1",
+        PTF_LINE,
+        "ptf_layernorm: factors: [0, 4] leaves [0, 3]",
+        (row(I8, 5, 6), np.array([0, 4], I8), np.array([1, 1], I32), np.array([0, 0], I64)),
+    ),
+    Condition(
+        "ivit.ptf_layernorm",
+        "R2",
+        PTF_LINE,
+        "ptf_layernorm: offset: a sum leaves 64 bits",
+        (row(I8, 5, 6), np.array([0, 0], I8), np.array([1, 1], I32), np.array([0, MAX64], I64)),
     ),
     Condition(
         "ivit.attention",

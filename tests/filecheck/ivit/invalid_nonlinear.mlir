@@ -140,21 +140,21 @@
 
 // -----
 
-// ivit.softmax (C5)
+// ivit.softmax (C6)
 // CHECK: ivit.softmax: multiplier must be positive
 %x, %t = "test.op"() : () -> (tensor<?x4xi32>, tensor<256xui8>)
 %e, %s = ivit.softmax %x * 0 shift 9 table %t : (tensor<?x4xi32>, tensor<256xui8>) -> tensor<?x4xui8>, tensor<?x1xi32>
 
 // -----
 
-// ivit.softmax (C5)
+// ivit.softmax (C6)
 // CHECK: ivit.softmax: multiplier must lie in (-2^31, 2^31), got 2147483648
 %x, %t = "test.op"() : () -> (tensor<?x4xi32>, tensor<256xui8>)
 %e, %s = ivit.softmax %x * 2147483648 shift 9 table %t : (tensor<?x4xi32>, tensor<256xui8>) -> tensor<?x4xui8>, tensor<?x1xi32>
 
 // -----
 
-// ivit.softmax (C6)
+// ivit.softmax (C7)
 // CHECK: ivit.softmax: shift must lie in [1, 62], got 0
 %x, %t = "test.op"() : () -> (tensor<?x4xi32>, tensor<256xui8>)
 %e, %s = ivit.softmax %x * 5 shift 0 table %t : (tensor<?x4xi32>, tensor<256xui8>) -> tensor<?x4xui8>, tensor<?x1xi32>
