@@ -24,8 +24,6 @@ MOST_X0 = 106
 """The largest with ``c = x0^2 / (0.358 ln^2 2)`` in 16 bits; scores that need more are all but equal."""
 LEAST_GELU_STEP = 2.0**-13
 """Keeps ``c`` and ``b^2`` below 2^30; inputs that need less lie in [-4, 4] even at 16 bits."""
-PUBLISHED_SHIFT = 14
-"""Of the error function, whose input has 32 bits there."""
 VARIANCE_BITS = 32
 """Of the sum of squares that the published LayerNorm keeps to."""
 
@@ -84,21 +82,20 @@ def gelu_scale(range_: Range, bits: int) -> Scale:
     return Scale(max(scales.symmetric(clipped, bits).step, LEAST_GELU_STEP))
 
 
-def gelu_integers(step: float, bits: int, shift: int | None = None) -> GeluIntegers:
+def gelu_integers(step: float, bits: int) -> GeluIntegers:
     """For inputs of ``bits`` and a step as ``gelu_scale`` gives it.
 
-    Without a ``shift``, the least one for which the products fit 32 bits, which for 8 bits is 0; 14 is the
-    published one. NumberError where the products do not fit.
+    The shift is the least for which the products fit 32 bits: 0 for 8 bits, and 12 for 16 bits, where the
+    published one is 14. ``one`` cancels erf at its lower end; the result's step makes large inputs their own
+    GELU.
     """
     unit = step / math.sqrt(2.0)
-    b, c = round(ERF_CENTRE / unit), round(1.0 / (ERF_QUADRATIC * unit**2))
+    b = min(-1, round(ERF_CENTRE / unit))
+    c = min(-1, round(1.0 / (ERF_QUADRATIC * unit**2)))
     largest = max(-c, c + b * b)
-    for chosen in range(31) if shift is None else [shift]:
-        one = -(-c >> chosen)
-        if (-(-largest >> chosen) - one) << (bits - 1) < 1 << 31:
-            erf_step = ERF_QUADRATIC * unit**2 * 2.0**chosen
-            return GeluIntegers(b, c, one, chosen, step * erf_step / 2.0)
-    raise NumberError(f"the products of a GELU on {bits} bits of step {step:g} do not fit 32 bits")
+    shift = next(s for s in range(31) if (-(-largest >> s) + (-c >> s)) << (bits - 1) < 1 << 31)
+    one = -(-c >> shift)
+    return GeluIntegers(b, c, one, shift, step / ((c >> shift) + one))
 
 
 def variance_shift(range_: Range, step: float, channels: int) -> int:

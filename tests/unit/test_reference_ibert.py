@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -149,7 +150,7 @@ def test_a_step_that_does_not_divide_ln_2_heats_the_softmax(scale: float) -> Non
     assert np.allclose(got, np.exp(-scale * flatter * below), rtol=0.06 + 2 / x0)
 
 
-def real_gelu(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def real_gelu(x: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.array([0.5 * v * (1 + math.erf(v / math.sqrt(2))) for v in x.tolist()])
 
 
@@ -159,7 +160,7 @@ def gelu_error(x: IntegerArray, scale: float, shift: int) -> float:
     b, c = math.floor(-1.769 / unit), math.floor(-3.4626 / unit**2)
     erf_scale = -0.2888 * unit**2 * 2**shift
     y = reference.ibert_gelu(x, b, c, math.floor(1 / erf_scale), shift)
-    return float(np.abs(y * (scale * erf_scale / 2) - real_gelu(x.astype(np.float64) * scale)).max())
+    return float(np.abs(y * (scale * erf_scale / 2) - real_gelu(x * scale)).max())
 
 
 @pytest.mark.parametrize("largest", RANGES)
