@@ -14,8 +14,9 @@ from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, Module
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import element_format, numpy_dtype
 from ivit_dialect.ops.elementwise import ConstantOp
-from ivit_dialect.types import ui8
+from ivit_dialect.types import tensor_types, ui8
 from lowering.compile import lower_to_llvm
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
 from lowering.kernels.base import KernelSpec, Launch, Packed, Viewed, build_function
@@ -40,17 +41,21 @@ _WIDTHS: dict[np.dtype[Any], Attribute] = {
     np.dtype(np.int32): IntegerType(32),
     np.dtype(np.int64): IntegerType(64),
 }
-_DTYPES = {element: dtype for dtype, element in _WIDTHS.items()}
 
 
-def tensor_type(shape: Sequence[int], dtype: Any) -> TensorType[Any]:
-    """``tensor<shape x dtype>``."""
-    return TensorType(_WIDTHS[np.dtype(dtype)], list(shape))
+def element_of(kind: Any) -> Attribute:
+    """An element type, or that which a NumPy type holds whole."""
+    return kind if isinstance(kind, Attribute) else _WIDTHS[np.dtype(kind)]
 
 
-def batched(array: Array) -> TensorType[Any]:
-    """The type of a batch of arrays like this one."""
-    return tensor_type([DYNAMIC_INDEX, *array.shape], array.dtype)
+def tensor_type(shape: Sequence[int], kind: Any) -> TensorType[Any]:
+    """``tensor<shape x kind>``."""
+    return TensorType(element_of(kind), list(shape))
+
+
+def batched(array: Array, kind: Any = None) -> TensorType[Any]:
+    """The type of a batch of arrays like this one, of ``kind`` where their values have fewer bits."""
+    return tensor_type([DYNAMIC_INDEX, *array.shape], array.dtype if kind is None else kind)
 
 
 class Operands:
@@ -61,25 +66,25 @@ class Operands:
         self.constants: dict[str, Array] = {}
         self._owners: list[Operation] = []
 
-    def activation(self, array: Array) -> SSAValue:
-        """A value of one image: ``array`` has no batch dimension."""
+    def activation(self, array: Array, kind: Any = None) -> SSAValue:
+        """A value of one image: ``array``, of ``kind``, has no batch dimension."""
         from xdsl.dialects.test import TestOp
 
-        owner = TestOp(result_types=[batched(array)])
+        owner = TestOp(result_types=[batched(array, kind)])
         self._owners.append(owner)
         self.activations[owner.results[0]] = array
         return owner.results[0]
 
-    def constant(self, array: Array) -> SSAValue:
-        """An ``ivit.constant``."""
+    def constant(self, array: Array, kind: Any = None) -> SSAValue:
+        """An ``ivit.constant`` of ``kind``."""
         key = f"constant{len(self.constants)}"
         self.constants[key] = array
-        owner = ConstantOp(key, tensor_type(array.shape, array.dtype))
+        owner = ConstantOp(key, tensor_type(array.shape, array.dtype if kind is None else kind))
         self._owners.append(owner)
         return owner.output
 
 
-def _resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> Array:
+def _resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> tuple[Array, Attribute]:
     if isinstance(operand, Packed):
         keys: list[str] = []
         for value in operand.constants:
@@ -89,19 +94,15 @@ def _resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> Array:
         packed = packing.pack([operands.constants[key] for key in keys], operand.parameters)
         shapes = [operands.constants[key].shape for key in keys]
         assert packed.shape == packing.shape(shapes, operand.parameters)
-        return packed
+        return packed, packing.element or _element(operand.constants[0])
     if isinstance(operand, Viewed):
-        return operands.activations[operand.value].reshape(operand.shape)
-    return operands.activations[operand]
+        return operands.activations[operand.value].reshape(operand.shape), _element(operand.value)
+    return operands.activations[operand], _element(operand)
 
 
-def _memref(array: Array) -> MemRefType[Any]:
-    return MemRefType(_WIDTHS[array.dtype], array.shape)
-
-
-def _result_shape(kind: Attribute) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    assert isa(kind, TensorType)
-    return kind.get_shape()[1:], _DTYPES[kind.element_type]
+def _element(value: SSAValue) -> Attribute:
+    assert isa(value.type, TensorType)
+    return value.type.element_type
 
 
 def launch_of(op: Operation, target: Target) -> Launch:
@@ -110,9 +111,11 @@ def launch_of(op: Operation, target: Target) -> Launch:
     return plans()[type(op)](op, target)
 
 
-def spec_of(launch: Launch, inputs: Sequence[Array], outputs: Sequence[MemRefType[Any]]) -> KernelSpec:
+def spec_of(
+    launch: Launch, inputs: Sequence[MemRefType[Any]], outputs: Sequence[MemRefType[Any]]
+) -> KernelSpec:
     """The kernel that a launch asks for."""
-    memrefs = (*map(_memref, inputs), *outputs)
+    memrefs = (*inputs, *outputs)
     return KernelSpec(
         launch.kernel,
         memrefs,
@@ -178,29 +181,31 @@ def call(
 def run_op(op: Operation, operands: Operands, target: str, threads: int = 1) -> list[Array]:
     """The results of ``op`` on one image, by its kernel on ``target``, the work split over ``threads``."""
     launch = launch_of(op, target_by_name(target))
-    inputs = [_resolve(operand, operands) for operand in launch.inputs]
-    results = [_result_shape(result.type) for result in op.results]
-    outputs = [MemRefType(_WIDTHS[dtype], launch.output_shape or shape) for shape, dtype in results]
-    spec = spec_of(launch, inputs, outputs)
+    inputs, elements = zip(*(_resolve(operand, operands) for operand in launch.inputs), strict=True)
+    results = [
+        (result_type.get_shape()[1:], result_type.element_type) for result_type in tensor_types(*op.results)
+    ]
+    outputs = [MemRefType(element, launch.output_shape or shape) for shape, element in results]
+    spec = spec_of(launch, [MemRefType(e, x.shape) for x, e in zip(inputs, elements, strict=True)], outputs)
     raw = call(spec, target, inputs, launch.scalars, threads)
     return [
-        np.frombuffer(bytes(memory), dtype).reshape(shape)
-        for memory, (shape, dtype) in zip(raw, results, strict=True)
+        np.frombuffer(bytes(memory), numpy_dtype(element)).reshape(shape)
+        for memory, (shape, element) in zip(raw, results, strict=True)
     ]
 
 
 def integers(rng: np.random.Generator, shape: Sequence[int], dtype: Any, *, spread: bool = True) -> Array:
-    """Random integers over the whole range of ``dtype``, its extremes and small values among them.
+    """Random integers over the whole range of ``dtype`` (or of an element type), extremes and small ones too.
 
     ``spread`` mixes magnitudes: each value keeps a random number of its bits.
     """
-    info = np.iinfo(dtype)
-    values: Array = rng.integers(info.min, info.max, shape, np.int64, endpoint=True).astype(dtype)
+    kind = element_format(element_of(dtype))
+    values = rng.integers(kind.low, kind.high, shape, np.int64, endpoint=True).astype(kind.dtype)
     if spread:
-        values = np.right_shift(values, rng.integers(0, info.bits - 1, shape).astype(dtype))
-    extremes = np.array([info.min, info.max, 0, 1, -1 if info.min else 2], dtype)
+        values = np.right_shift(values, rng.integers(0, kind.high.bit_length(), shape).astype(kind.dtype))
+    extremes = np.array([kind.low, kind.high, 0, 1, -1 if kind.low else 2], kind.dtype)
     where = rng.random(shape) < 0.2
-    return np.where(where, rng.choice(extremes, shape), values).astype(dtype)
+    return np.where(where, rng.choice(extremes, shape), values).astype(kind.dtype)
 
 
 def check(op: Operation, operands: Operands, target: str, threads: int, *expected: Array) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from kernel_harness import TARGETS, tensor_type
-from xdsl.dialects.builtin import DYNAMIC_INDEX
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, Signedness
 
 ON_EVERY_TARGET = pytest.mark.parametrize("target", TARGETS)
 
@@ -23,6 +23,10 @@ MULTIPLIERS = st.one_of(
     st.sampled_from([-(2**31) + 1, -1, 0, 1, 2**31 - 1]), st.integers(-(2**31) + 1, 2**31 - 1)
 )
 THREADS = st.integers(1, 4)
+SIGNED = st.integers(2, 16).map(IntegerType)
+NARROW = st.integers(2, 8).map(IntegerType)
+UNSIGNED = st.integers(2, 16).map(lambda bits: IntegerType(bits, Signedness.UNSIGNED))
+ANY_WIDTH = st.one_of(SIGNED, UNSIGNED)
 
 
 def result(shape: tuple[int, ...], dtype: Any) -> Any:
