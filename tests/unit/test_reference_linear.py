@@ -135,6 +135,9 @@ def test_matmul(
 def test_products_that_float64_would_round_are_refused() -> None:
     with pytest.raises(OverflowError, match="not exact in float64"):
         exact_matmul(np.array([[1 << 31]]), np.array([[1 << 22]]))
+    for most in (4095, 4096, 4097):  # around 2^24, where float32 gives way to float64
+        a, b = np.array([[[most, 1], [most, -1]]]), np.array([[most], [1]])
+        assert exact_matmul(a, b).tolist() == [[[most * most + 1], [most * most - 1]]]
     assert exact_matmul(np.array([[1 << 31]]), np.array([[(1 << 22) - 1]])).tolist() == [
         [(1 << 53) - (1 << 31)]
     ]
