@@ -119,6 +119,8 @@ def _heads(emitter: Emitter, node: AttentionNode, part: LinearNode, offset: floa
     shifted = part if offset == 0.0 else replace(part, bias=part.bias - offset)
     value = emitter.requantised(shifted, scale, IntegerType(bits))
     if offset:
+        whole = emitter.accumulator(shifted)
+        emitter.note(part, whole.value, whole.steps, offset=offset)
         emitter.note(part, value, scale.step, offset=offset)
     batch, tokens, channels = type_of(value).get_shape()
     result = TensorType(IntegerType(bits), (batch, node.heads, tokens, channels // node.heads))

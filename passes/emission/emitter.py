@@ -75,7 +75,7 @@ class Emitter:
     image: SSAValue
     image_step: float
     rules: ActivationRules = field(init=False)
-    records: list[Record] = field(default_factory=list[Record])
+    records: dict[SSAValue, Record] = field(default_factory=dict[SSAValue, Record])
     _accumulators: dict[Node, Accumulator] = field(default_factory=dict[Node, Accumulator])
     _streams: dict[Node, Quantised] = field(default_factory=dict[Node, Quantised])
     _activations: dict[tuple[Node, int], Quantised] = field(default_factory=dict[tuple[Node, int], Quantised])
@@ -91,10 +91,9 @@ class Emitter:
         zero_point: int | NDArray[np.int64] = 0,
         offset: float = 0.0,
     ) -> None:
-        """Remember that ``value`` stands for ``node``."""
-        if all(record.value is not value for record in self.records[-2:]):
-            numbers = np.asarray(step, np.float64), np.asarray(zero_point, np.int64), np.asarray(offset)
-            self.records.append(Record(node, value, *numbers))
+        """Remember that ``value`` stands for ``node``; the last word on a value counts."""
+        numbers = np.asarray(step, np.float64), np.asarray(zero_point, np.int64), np.asarray(offset)
+        self.records[value] = Record(node, value, *numbers)
 
     def accumulator(self, node: LinearNode | ConvNode) -> Accumulator:
         """int32 products plus bias."""

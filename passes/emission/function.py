@@ -60,7 +60,7 @@ def emit_function(
     result = emitter.result(graph.result, graph.result_rank)
     block.add_op(ReturnOp(result.value))
     if records is not None:
-        records += emitter.records
+        records += emitter.records.values()
     lowered = _integer_main(function, block, result.value.type)
     lowered.attributes["ivit.input"] = _input_attribute(pixels, step)
     lowered.attributes["ivit.output"] = DictionaryAttr({"scale": FloatAttr(result.scale.step, f64)})
