@@ -25,7 +25,7 @@ from ivit_dialect.ops.elementwise import (
     RowRequantOp,
     SplatOp,
 )
-from ivit_dialect.ops.fqvit import LogIntSoftmaxOp
+from ivit_dialect.ops.fqvit import LogIntSoftmaxOp, PtfLayerNormOp
 from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp, IbertSoftmaxOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp, PatchifyOp
@@ -64,8 +64,8 @@ Ivit = Dialect(
         L1LayerNormOp,
         LayerNormOp,
         LinearOp,
-        LookupOp,
         LogIntSoftmaxOp,
+        LookupOp,
         MatmulOp,
         MaxiOp,
         MergeHeadsOp,
@@ -74,6 +74,7 @@ Ivit = Dialect(
         NormalizedSoftmaxOp,
         PatchifyOp,
         PrependTokensOp,
+        PtfLayerNormOp,
         ReduceOp,
         RequantOp,
         RoundingShiftRightOp,

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import I64, IntegerAttr
 from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.elementwise import ConstantOp
+from ivit_dialect.ops.fqvit import LogIntSoftmaxOp
 from ivit_dialect.ops.ibert import IbertSoftmaxOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp
@@ -113,7 +114,19 @@ def shift_matmul_bound(op: ShiftMatmulOp, store: WeightStore) -> Bound:
     least, greatest = product_bound((int(weights.min()), int(weights.max())), type_bound(op.rhs))
     (codes_type,) = tensor_types(op.lhs)
     terms = codes_type.get_shape()[-1]
+    if isinstance(op.lhs.owner, LogIntSoftmaxOp) and _is_plain(shifts, eta):
+        # The code k of a share p of the row has 2^-k < 1.5 p: a row sums to less than 1.5.
+        values, total = type_bound(op.rhs), 3 << (MOST_SHIFT - 1)
+        return total * values[0], total * values[1]
     return terms * least, terms * greatest
+
+
+def _is_plain(shifts: NDArray[Any] | None, eta: int) -> bool:
+    """Whether the code k weighs at most ``2^(15-k)``."""
+    if shifts is None or eta:
+        return False
+    powers = (1 << MOST_SHIFT) >> np.minimum(np.arange(len(shifts)), MOST_SHIFT + 1)
+    return bool(np.all(shift_weights(shifts) <= powers))
 
 
 def requant_bound(bound: Bound, multiplier: int, shift: int) -> Bound:

@@ -23,6 +23,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AffineOp
+from ivit_dialect.ops.fqvit import MOST_FACTOR, PtfLayerNormOp
 from ivit_dialect.ops.ibert import IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
@@ -168,6 +169,26 @@ def _prove_affine(op: Operation, scale: SSAValue, offset: SSAValue, bound: int, 
         )
 
 
+def _prove_ptf_norm(op: PtfLayerNormOp, store: WeightStore) -> None:
+    """Factors that the multiplication takes, and room for the product beside the offset."""
+    factors, offsets = stored(op.factors, store), stored(op.offset, store)
+    if factors is None or factors.min() < 0 or factors.max() > MOST_FACTOR:
+        raise _refusal(
+            op,
+            f"a factor can lie outside [0, {MOST_FACTOR}]",
+            f"keep factors within [0, {MOST_FACTOR}]",
+            factors=factors is not None,
+        )
+    most_offset = 1 << 63 if offsets is None else _magnitude(offsets)
+    if most_offset >= 1 << 62:
+        raise _refusal(
+            op,
+            f"offset {most_offset} can wrap 64 bits",
+            "keep it below 2^62, a bias of 2^22 steps of the output",
+            offset=offsets is not None,
+        )
+
+
 @dataclass(frozen=True)
 class ProveNoOverflowPass(ModulePass):
     """See the module's docstring."""
@@ -182,6 +203,8 @@ class ProveNoOverflowPass(ModulePass):
                     _prove_accumulator(inner, store)
                 case LayerNormOp() | ILayerNormOp() | L1LayerNormOp() | IbertLayerNormOp():
                     _prove_affine(inner, inner.scale, inner.offset, _normalised_bound(inner), store)
+                case PtfLayerNormOp():
+                    _prove_ptf_norm(inner, store)
                 case MatmulOp():
                     _prove_product(inner)
                 case ShiftMatmulOp():

@@ -16,8 +16,8 @@ from xdsl.passes import ModulePass
 from xdsl.pattern_rewriter import PatternRewriter, PatternRewriteWalker, RewritePattern
 
 from ivit_dialect.ops.elementwise import AddOp, AffineOp, LookupOp, RequantOp
-from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp
 from ivit_dialect.ops.fqvit import PtfLayerNormOp
+from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp

@@ -20,7 +20,7 @@ from ivit_dialect.reference.arithmetic import (
 )
 from ivit_dialect.reference.attention import DeltaSoftmax, ShiftmaxSoftmax, attention
 from ivit_dialect.reference.elementwise import add, affine, lookup, requant, row_requant
-from ivit_dialect.reference.fqvit import log_int_softmax
+from ivit_dialect.reference.fqvit import log_int_softmax, ptf_layernorm
 from ivit_dialect.reference.gelu import shiftgelu
 from ivit_dialect.reference.ibert import (
     i_exp,
@@ -58,8 +58,8 @@ __all__ = [
     "layernorm",
     "linear",
     "linear_epilogue",
-    "lookup",
     "log_int_softmax",
+    "lookup",
     "matmul",
     "maxi",
     "merge_heads",
@@ -69,6 +69,7 @@ __all__ = [
     "normalized_softmax",
     "patchify",
     "prepend_tokens",
+    "ptf_layernorm",
     "reduce_max",
     "reduce_sum",
     "requant",

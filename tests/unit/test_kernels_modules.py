@@ -149,8 +149,11 @@ func.func @main(%image: tensor<?x7x12xi8>) -> tensor<?x3x7x1xi64> {
 COMPARED = (
     HEAD
     + """
-  %n = ivit.l1_layernorm %x * %ns + %no shift 50
+  %l = ivit.l1_layernorm %x * %ns + %no shift 50
     : (tensor<?x7x12xi16>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
+  %nf = ivit.constant "norm.factors" : tensor<12xi8>
+  %n = ivit.ptf_layernorm %l factors %nf * %ns + %no shift 16 zero_point 3 epsilon 12
+    : (tensor<?x7x12xi8>, tensor<12xi8>, tensor<12xi32>, tensor<12xi64>) -> tensor<?x7x12xi8>
 """
     + QKV
     + """
@@ -225,6 +228,7 @@ def weights() -> WeightStore:
             "bias": draw(-999, 999, np.int32, 12),
             "multipliers": draw(1 << 30, (1 << 31) - 1, np.int32, 12),
             "norm.scale": draw(1 << 24, 1 << 25, np.int32, 12),
+            "norm.factors": (np.arange(12) % 4).astype(np.int8),
             "norm.offset": draw(-(1 << 42), 1 << 42, np.int64, 12),
             "exp.table": np.rint(255 * np.exp(-np.arange(256) / 40)).astype(np.uint8),
             "gelu.table": draw(-128, 128, np.int8, 256),

@@ -55,6 +55,11 @@ def tensor(array: Array) -> str:
 NORM = (row(I16, 5, 6), np.array([1 << 30, 1 << 30], I32), np.array([MAX64, MAX64], I64))
 NORM_TYPES = "(tensor<1x2xi16>, tensor<2xi32>, tensor<2xi64>) -> tensor<1x2xi8>"
 
+PTF_LINE = (
+    "ivit.ptf_layernorm %0 factors %1 * %2 + %3 shift 1 zero_point 0 epsilon 1"
+    " : (tensor<1x2xi8>, tensor<2xi8>, tensor<2xi32>, tensor<2xi64>) -> tensor<1x2xi8>"
+)
+
 CONDITIONS = [
     Condition(
         "ivit.linear",

@@ -60,3 +60,59 @@
 // CHECK: ivit.log_int_softmax: bits must lie in [1, 4], got 5
 %x = "test.op"() : () -> (tensor<?x4xi8>)
 %y = ivit.log_int_softmax %x x0 4 b 16 c 93 n 8 bits 5 : tensor<?x4xi8> -> tensor<?x4xui8>
+
+// -----
+
+// ivit.ptf_layernorm (C1)
+// CHECK: Expected one of i2..i8 but got i16
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi16>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 1 : (tensor<?x4xi16>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C2)
+// CHECK: ivit.ptf_layernorm: input and output must have the same shape, got [?, 4] and [?, 1]
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 1 : (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x1xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C3)
+// CHECK: ivit.ptf_layernorm: factors must have shape [4], got [3]
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<3xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 1 : (tensor<?x4xi8>, tensor<3xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C3)
+// CHECK: ivit.ptf_layernorm: offset must have shape [4], got [1]
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<1xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 1 : (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<1xi64>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C4)
+// CHECK: ivit.ptf_layernorm: at most 4096 channels can be normalised, got 4097
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4097xi8>, tensor<4097xi8>, tensor<4097xi32>, tensor<4097xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 1 : (tensor<?x4097xi8>, tensor<4097xi8>, tensor<4097xi32>, tensor<4097xi64>) -> tensor<?x4097xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C5)
+// CHECK: ivit.ptf_layernorm: shift must lie in [1, 62], got 63
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 63 zero_point 0 epsilon 1 : (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C6)
+// CHECK: ivit.ptf_layernorm: zero_point must lie in [-128, 127], got 128
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 128 epsilon 1 : (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
+
+// -----
+
+// ivit.ptf_layernorm (C7)
+// CHECK: ivit.ptf_layernorm: epsilon must lie in [1, 2^56), got 0
+%x, %f, %m, %b = "test.op"() : () -> (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>)
+%y = ivit.ptf_layernorm %x factors %f * %m + %b shift 4 zero_point 0 epsilon 0 : (tensor<?x4xi8>, tensor<4xi8>, tensor<4xi32>, tensor<4xi64>) -> tensor<?x4xi8>
