@@ -19,7 +19,7 @@ from ivit_dialect.reference.ranges import (
 
 FLOAT32_EXACT = 1 << 24
 FLOAT64_EXACT = 1 << 53
-"""Sums of integers below these magnitudes are exact in float32 and float64, whatever the order of addition."""
+"""Sums of integers below these magnitudes are exact in float32 and float64, in any order."""
 
 
 def exact_matmul(a: IntegerArray, b: IntegerArray) -> Int64Array:
