@@ -75,6 +75,8 @@ BY_CHANNEL: tuple[type[Operation], ...] = (
 """Ops whose results get the range of each channel too."""
 SIGNIFICANT_DIGITS = 4
 SIGNIFICANT_BITS = 12
+ENOUGH_ROWS = 4096
+"""Rows after which the range of one channel is taken as it was seen."""
 
 
 def expected_ranges(op: Operation) -> tuple[str, ...]:
@@ -95,6 +97,7 @@ class MinMax:
     channels: dict[tuple[Operation, str], ChannelRange] = field(
         default_factory=dict[tuple[Operation, str], ChannelRange]
     )
+    _rows: dict[tuple[Operation, str], int] = field(default_factory=dict[tuple[Operation, str], int])
     _kept: dict[SSAValue, NDArray[Any]] = field(default_factory=dict[SSAValue, NDArray[Any]])
     _wanted: set[SSAValue] = field(default_factory=set[SSAValue])
 
@@ -127,8 +130,9 @@ class MinMax:
                 write_range(op, name, _rounded(low, ROUND_FLOOR), _rounded(high, ROUND_CEILING))
         for (op, name), ends in self.channels.items():
             if overwrite or channel_name(name) not in op.attributes:
-                widened = ChannelRange(-_rounded_up(-ends.low), _rounded_up(ends.high))
-                write_channel_range(op, store, name, widened)
+                likely = widened(ends, self._rows[op, name])
+                rounded = ChannelRange(-_rounded_up(-likely.low), _rounded_up(likely.high))
+                write_channel_range(op, store, name, rounded)
 
     def _see_attention(self, op: AtenScaledDotProductAttentionOp) -> None:
         query, key, value = (self._kept[operand] for operand in (op.query, op.key, op.value))
@@ -156,6 +160,19 @@ class MinMax:
         if before is not None:
             low, high = np.minimum(low, before.low), np.maximum(high, before.high)
         self.channels[op, name] = ChannelRange(low, high)
+        rows = array.size // len(low)
+        self._rows[op, name] = self._rows.get((op, name), 0) + rows
+
+
+def widened(ends: ChannelRange, rows: int) -> ChannelRange:
+    """What channels seen on only ``rows`` rows are likely to reach, within what the widest of them did.
+
+    The largest of n normal values grows as sqrt(2 ln n): few images show less of one channel than of all.
+    """
+    growth = max(math.sqrt(math.log(ENOUGH_ROWS) / math.log(max(rows, 2))), 1.0)
+    middle, half = (ends.high + ends.low) / 2, (ends.high - ends.low) / 2 * growth
+    low, high = np.maximum(middle - half, ends.low.min()), np.minimum(middle + half, ends.high.max())
+    return ChannelRange(low, high)
 
 
 def _rounded_up(values: NDArray[np.float64]) -> NDArray[np.float64]:
