@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import Field, fields
 from typing import Any
 
@@ -15,7 +16,7 @@ def add_quantization(parser: argparse.ArgumentParser) -> None:
         "quantization", "the recipe, and single choices that replace the recipe's"
     )
     for option in fields(QuantizeOptions):
-        _add(group, option)
+        _add(group.add_argument, option)
 
 
 def quantization_of(options: argparse.Namespace) -> QuantizeOptions:
@@ -23,13 +24,13 @@ def quantization_of(options: argparse.Namespace) -> QuantizeOptions:
     return QuantizeOptions(**{field.name: getattr(options, field.name) for field in fields(QuantizeOptions)})
 
 
-def _add(group: argparse._ArgumentGroup, option: Field[Any]) -> None:
+def _add(add_argument: Callable[..., Any], option: Field[Any]) -> None:
     flag, text = "--" + option.name.replace("_", "-"), option.metadata["help"]
     if option.name in CHOICES:
-        group.add_argument(flag, choices=CHOICES[option.name], default=option.default, help=text)
+        add_argument(flag, choices=CHOICES[option.name], default=option.default, help=text)
     elif option.name in INTERVALS:
         least, most = INTERVALS[option.name]
         kind = float if "float" in str(option.type) else int
-        group.add_argument(flag, type=kind, metavar="N", help=f"{text} ({least:g} to {most:g})")
+        add_argument(flag, type=kind, metavar="N", help=f"{text} ({least:g} to {most:g})")
     else:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
+        add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
