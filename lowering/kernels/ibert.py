@@ -136,13 +136,13 @@ def build_layernorm(b: KernelBuilder) -> None:
 SOFTMAX = KernelFamily(
     "ibert_softmax",
     build_softmax,
-    Signature({"x": "...R C : i8"}, {"y": "...R C : i8 ui8 i16"}, (*POLYNOMIAL, "bits")),
+    Signature({"x": "...R C : i2..i8"}, {"y": "...R C : i2..i16 ui2..ui16"}, (*POLYNOMIAL, "bits")),
     {IbertSoftmaxOp: plan_softmax},
 )
 GELU = KernelFamily(
     "ibert_gelu",
     build_gelu,
-    Signature({"x": "...N : i8 i16"}, {"y": "...N : i32"}, GELU_CONSTANTS),
+    Signature({"x": "...N : i2..i16"}, {"y": "...N : i32"}, GELU_CONSTANTS),
     {IbertGeluOp: plan_gelu},
 )
 LAYERNORM = KernelFamily(

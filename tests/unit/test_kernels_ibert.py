@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kernel_harness import Operands, check, integers
-from kernel_strategies import CHANNELS, FEW, ON_EVERY_TARGET, ROWS, SEEDS, SHIFTS, THREADS, result
+from kernel_strategies import (
+    ANY_WIDTH,
+    CHANNELS,
+    FEW,
+    NARROW,
+    ON_EVERY_TARGET,
+    ROWS,
+    SEEDS,
+    SHIFTS,
+    SIGNED,
+    THREADS,
+    result,
+)
 from test_kernels_every_input import INT8, SCALES
 from test_kernels_rows import norm_rows
+from xdsl.dialects.builtin import IntegerType
 
 from ivit_dialect import reference
+from ivit_dialect.element_types import element_format
 from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp, IbertSoftmaxOp
-
-FORMS = st.sampled_from([(np.int8, 7), (np.uint8, 8), (np.uint8, 1), (np.int16, 15), (np.int16, 9)])
 
 
 def largest_n(terms: int, c: int) -> int:
@@ -26,20 +36,28 @@ def largest_n(terms: int, c: int) -> int:
 
 @ON_EVERY_TARGET
 @FEW
-@given(SEEDS, ROWS, CHANNELS, st.integers(1, 400), FORMS, THREADS)
+@given(SEEDS, ROWS, CHANNELS, NARROW, ANY_WIDTH, st.integers(1, 400), THREADS)
 def test_softmax(
-    target: str, seed: int, rows: int, columns: int, x0: int, form: tuple[Any, int], threads: int
+    target: str,
+    seed: int,
+    rows: int,
+    columns: int,
+    x_type: IntegerType,
+    y_type: IntegerType,
+    x0: int,
+    threads: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    x = integers(rng, (2, rows, columns), np.int8)
-    y_type, bits = form
+    x = integers(rng, (2, rows, columns), x_type)
+    out = element_format(y_type)
+    bits = int(rng.integers(1, out.high.bit_length() + 1))
     # Any polynomial that does not fall below 0: b^2 / 4 is its depth.
     b = int(rng.integers(x0 - 1, 8 * x0))
     c = int(rng.integers(b * b // 4 + 1, b * b + 8))
     n = int(rng.integers(0, largest_n(columns, c) + 1))
     operands = Operands()
-    op = IbertSoftmaxOp(operands.activation(x), x0, b, c, n, bits, result(x.shape, y_type))
-    check(op, operands, target, threads, reference.ibert_softmax(x, x0, b, c, n, bits, y_type))
+    op = IbertSoftmaxOp(operands.activation(x, x_type), x0, b, c, n, bits, result(x.shape, y_type))
+    check(op, operands, target, threads, reference.ibert_softmax(x, x0, b, c, n, bits, out))
 
 
 @ON_EVERY_TARGET
@@ -62,21 +80,22 @@ def test_softmax_of_every_difference(target: str) -> None:
     st.integers(-(2**15), -1),
     st.integers(-(2**30), -1),
     st.integers(0, 30),
-    st.sampled_from([np.int8, np.int16]),
+    SIGNED,
     THREADS,
 )
 def test_gelu(
-    target: str, seed: int, channels: int, b: int, c: int, shift: int, dtype: Any, threads: int
+    target: str, seed: int, channels: int, b: int, c: int, shift: int, x_type: IntegerType, threads: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    x = integers(rng, (3, channels), dtype)
-    limit = (2**31 - 1) // -int(np.iinfo(dtype).min)
-    while -(-max(-c, c + b * b) >> shift) >= limit:
+    x = integers(rng, (3, channels), x_type)
+    limit = (2**31 - 1) >> (x_type.width.data - 1)
+    largest = max(-c, c + b * b)
+    while -(-largest >> shift) >= limit:
         shift += 1
-    room = limit + (-max(-c, c + b * b) >> shift)
+    room = limit + (-largest >> shift)
     one = int(rng.integers(-room, room + 1))
     operands = Operands()
-    op = IbertGeluOp(operands.activation(x), b, c, one, shift, result(x.shape, np.int32))
+    op = IbertGeluOp(operands.activation(x, x_type), b, c, one, shift, result(x.shape, np.int32))
     check(op, operands, target, threads, reference.ibert_gelu(x, b, c, one, shift))
 
 
@@ -95,24 +114,32 @@ def test_gelu_of_every_int8(target: str, shift: int) -> None:
 
 @ON_EVERY_TARGET
 @FEW
-@given(SEEDS, CHANNELS, SHIFTS, st.integers(0, 15), st.sampled_from([np.int8, np.uint8, np.int16]), THREADS)
+@given(SEEDS, CHANNELS, SHIFTS, st.integers(0, 15), SIGNED, ANY_WIDTH, THREADS)
 def test_layernorm(
-    target: str, seed: int, channels: int, shift: int, variance_shift: int, y_type: Any, threads: int
+    target: str,
+    seed: int,
+    channels: int,
+    shift: int,
+    variance_shift: int,
+    x_type: IntegerType,
+    y_type: IntegerType,
+    threads: int,
 ) -> None:
     rng = np.random.default_rng(seed)
-    x = norm_rows(rng, channels)
+    held, out = element_format(x_type), element_format(y_type)
+    x = (norm_rows(rng, channels) >> (16 - x_type.width.data)).astype(held.dtype)
     scale = integers(rng, (channels,), np.int32)
     offset = integers(rng, (channels,), np.int64) >> 3
     operands = Operands()
     op = IbertLayerNormOp(
-        operands.activation(x),
+        operands.activation(x, x_type),
         operands.constant(scale),
         operands.constant(offset),
         shift,
         variance_shift,
         result(x.shape, y_type),
     )
-    expected = reference.ibert_layernorm(x, scale, offset, shift, variance_shift, y_type)
+    expected = reference.ibert_layernorm(x, scale, offset, shift, variance_shift, out)
     check(op, operands, target, threads, expected)
 
 
