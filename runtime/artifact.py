@@ -19,12 +19,16 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import save as to_bytes
 
+from runtime import nibbles
 from runtime.boundary import Boundary
 from runtime.program import NativeProgram
 
 FORMAT = "ivit"
-VERSION = 1
+VERSION = 2
 STORE_PREFIX = "store/"
+NIBBLES_PREFIX, NIBBLES = "nibbles/", "nibbles"
+"""Tensors of 4-bit integers, two a byte, and the metadata entry that has their shapes by key."""
+
 OBJECT, WEIGHTS, MODULE = "native/object", "native/weights", "module/text"
 HEADER_ALIGNMENT = 8
 INTEGER_DTYPES = {
@@ -60,8 +64,15 @@ def save(artifact: Artifact, path: Path) -> None:
         WEIGHTS: artifact.program.weights,
         MODULE: np.frombuffer(artifact.module_text.encode(), np.uint8),
     }
-    tensors |= {STORE_PREFIX + key: np.ascontiguousarray(value) for key, value in artifact.store.items()}
+    narrow = {key: value for key, value in artifact.store.items() if nibbles.fits(value)}
+    tensors |= {NIBBLES_PREFIX + key: nibbles.pack(value) for key, value in narrow.items()}
+    tensors |= {
+        STORE_PREFIX + key: np.ascontiguousarray(value)
+        for key, value in artifact.store.items()
+        if key not in narrow
+    }
     metadata = {
+        NIBBLES: json.dumps({key: value.shape for key, value in narrow.items()}),
         "format": FORMAT,
         "version": str(VERSION),
         "boundary": json.dumps(artifact.boundary.to_json()),
@@ -136,14 +147,28 @@ def _parse(data: bytes) -> Artifact:
                 features=_text(program["features"]),
             ),
             _decoded(tensors[MODULE]),
-            {
-                name.removeprefix(STORE_PREFIX): array
-                for name, array in tensors.items()
-                if name.startswith(STORE_PREFIX)
-            },
+            _store(metadata, tensors),
         )
     except KeyError as error:
         raise ValueError(f"the file lacks its entry {error}") from error
+
+
+def _store(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The integer module's tensors; KeyError or ValueError where those of 4 bits are not as they must be."""
+    store = {
+        name.removeprefix(STORE_PREFIX): array
+        for name, array in tensors.items()
+        if name.startswith(STORE_PREFIX)
+    }
+    for key, shape in _json_object(metadata, NIBBLES).items():
+        if not isinstance(shape, list):
+            raise ValueError(f"tensor {key!r} of 4-bit integers has no shape")
+        extents = tuple(_integer(extent) for extent in cast("list[object]", shape))
+        try:
+            store[key] = nibbles.unpack(tensors[NIBBLES_PREFIX + key].view(np.uint8).reshape(-1), extents)
+        except ValueError as error:
+            raise ValueError(f"tensor {key!r}: {error}") from error
+    return store
 
 
 def _ordered(data: bytes) -> bytes:

@@ -53,6 +53,7 @@ def rewrite(path: Path, edit: Edit) -> None:
         artifacts.MODULE: np.frombuffer(loaded.module_text.encode(), np.uint8),
         **{artifacts.STORE_PREFIX + key: value for key, value in loaded.store.items()},
     }
+    metadata[artifacts.NIBBLES] = "{}"
     edit(metadata, tensors)
     metadata["sha256"] = artifacts._digest(metadata, tensors)  # pyright: ignore[reportPrivateUsage]  # a sealed forgery
     save_file(tensors, path, metadata)
@@ -91,7 +92,7 @@ def test_equal_models_are_equal_bytes(saved: Path) -> None:
         save(make(), saved)
         assert saved.read_bytes() == first
     header = json.loads(first[8 : 8 + int.from_bytes(first[:8], "little")])
-    assert list(header["__metadata__"]) == ["boundary", "format", "program", "sha256", "version"]
+    assert list(header["__metadata__"]) == ["boundary", "format", "nibbles", "program", "sha256", "version"]
     assert int.from_bytes(first[:8], "little") % 8 == 0
 
 
@@ -126,6 +127,11 @@ def drop_object(_: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
     del tensors[artifacts.OBJECT]
 
 
+def wrong_nibbles(metadata: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
+    metadata[artifacts.NIBBLES] = '{"w": [9]}'
+    tensors["nibbles/w"] = np.zeros(3, np.uint8)
+
+
 def empty_object(_: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
     tensors[artifacts.OBJECT] = np.zeros(0, np.uint8)
 
@@ -149,13 +155,17 @@ def program_is_a_bomb(metadata: dict[str, str], _: dict[str, NDArray[Any]]) -> N
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (set_version, "file version '99', but this ivit reads version 1"),
+        (set_version, "file version '99', but this ivit reads version 2"),
         (drop_object, "lacks its entry 'native/object'"),
         (empty_object, "holds no object code"),
         (float_tensor, "tensor 'store/x' is F32: an .ivit file holds integers only"),
         (garbage_text, "the integer module is not UTF-8 text"),
         (program_is_a_list, "'program' is not an object"),
         (program_is_a_bomb, "'program' is missing or not JSON"),
+        (edit_json("nibbles", "w", [2]), "lacks its entry 'nibbles/w'"),
+        (edit_json("nibbles", "w", 2), "tensor 'w' of 4-bit integers has no shape"),
+        (edit_json("nibbles", "w", ["2"]), "expected an integer, got '2'"),
+        (wrong_nibbles, r"tensor 'w': 3 bytes do not hold \[9\] integers of 4 bits"),
         (edit_json("program", "arena_bytes", -1), "arena's size -1 is out of range"),
         (edit_json("program", "arena_bytes", 1 << 60), "out of range"),
         (edit_json("program", "arena_bytes", "12"), "expected an integer, got '12'"),
