@@ -73,6 +73,20 @@ def test_softmax_of_every_difference(target: str) -> None:
 
 
 @ON_EVERY_TARGET
+@pytest.mark.parametrize(("columns", "c"), [(1, 2**31 - 1), (2, 2**30 - 1), (3, 715827882), (65, 33038209)])
+def test_softmax_whose_sums_nearly_wrap(target: str, columns: int, c: int) -> None:
+    """Rows of equal values, the largest that ``C * c < 2^31`` allows, and one value above the others."""
+    x = np.full((6, columns), -128, np.int8)
+    x[1], x[2], x[3] = 127, 0, -5
+    x[4, -1], x[5, 0] = -127, 127
+    operands = Operands()
+    op = IbertSoftmaxOp(operands.activation(x), 90, 1 << 15, c, 0, 15, result(x.shape, np.int16))
+    expected = reference.ibert_softmax(x, 90, 1 << 15, c, 0, 15, np.int16)
+    assert all(len(np.unique(row)) == 1 for row in expected[:4])
+    check(op, operands, target, 3, expected)
+
+
+@ON_EVERY_TARGET
 @FEW
 @given(
     SEEDS,
@@ -97,6 +111,29 @@ def test_gelu(
     operands = Operands()
     op = IbertGeluOp(operands.activation(x, x_type), b, c, one, shift, result(x.shape, np.int32))
     check(op, operands, target, threads, reference.ibert_gelu(x, b, c, one, shift))
+
+
+@ON_EVERY_TARGET
+@pytest.mark.parametrize(
+    ("bits", "b", "c", "one", "shift"),
+    [
+        (8, -2048, -(2**23) + 1, -(2**23), 0),
+        (8, -(2**15), -1, 2**22, 8),
+        (8, -1, -(2**30), -(2**23) + 1, 7),
+        (16, -(2**15), -(2**30), -(2**15) + 1, 15),
+        (16, -(2**15), -(2**29), 2**15 - 1, 15),
+    ],
+)
+def test_gelu_whose_products_nearly_wrap(
+    target: str, bits: int, b: int, c: int, one: int, shift: int
+) -> None:
+    lowest = -(1 << (bits - 1))
+    x = np.r_[lowest : lowest + 5, -2:3, -lowest - 5 : -lowest].astype(f"int{bits}")
+    operands = Operands()
+    op = IbertGeluOp(operands.activation(x), b, c, one, shift, result(x.shape, np.int32))
+    expected = reference.ibert_gelu(x, b, c, one, shift)
+    assert np.abs(expected.astype(np.int64)).max() > 2**29
+    check(op, operands, target, 1, expected)
 
 
 @ON_EVERY_TARGET
