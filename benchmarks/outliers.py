@@ -50,12 +50,12 @@ class OutlierOptions:
 
     seed: int = 0
     share: float = 0.06
-    least: int = 4
-    most: int = 7
-    attention_octaves: int = 3
+    least: int = 3
+    most: int = 6
+    attention_octaves: int = 2
     norm_offset: float = 4.0
-    key_offset: float = 20.0
-    value_offset: float = 8.0
+    key_offset: float = 12.0
+    value_offset: float = 6.0
 
     def factors(self, rng: np.random.Generator, channels: int) -> NDArray[np.float64]:
         """Factors: 1 for most channels, else 2^``least`` to 2^``most``, fewer of the large."""

@@ -1,0 +1,1 @@
+"""What each choice of quantization does to a model's outputs."""

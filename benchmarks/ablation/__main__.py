@@ -1,0 +1,123 @@
+"""What each choice of quantization does: tables, JSON and a picture.
+
+    python -m benchmarks.ablation --json ablation.json --png ablation.png
+    python -m benchmarks.ablation model.mlir --data images.npz --only recipe
+
+Without a model: the demo's, and the same function with outliers (``benchmarks.outliers``). With ``--json``,
+rows that the file has already are not measured again, so a run that was ended goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.ablation.measure import Row, measure
+from benchmarks.ablation.plot import plot
+from benchmarks.ablation.show import markdown, show
+from benchmarks.ablation.subjects import Subject, demo_subjects, subject_of
+from benchmarks.ablation.variants import Variant, chosen
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
+        if options.markdown is not None:
+            options.markdown.write_text(markdown(rows), encoding="utf-8")
+        if options.png is not None:
+            plot(rows, options.png)
+    except (OSError, ValueError, ImportError) as error:
+        print(f"ablation: {error}", file=sys.stderr)
+        return 1
+    show(rows, Console())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ablation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("models", nargs="*", type=Path, help=".mlir files at torch level")
+    parser.add_argument("--data", type=Path, help=".npz with images, and labels if there are any, for models")
+    parser.add_argument("--calibration", type=int, default=32, help="images of --data to calibrate on")
+    parser.add_argument("--images", type=int, default=1900, help="images to test on, at most")
+    parser.add_argument("--interpreted", type=int, default=100, help="images for variants in float")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="variants that are called so")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", type=Path, help="file of the rows; those that it has are kept")
+    parser.add_argument("--markdown", type=Path, help="write the tables to this file")
+    parser.add_argument("--png", type=Path, help="write the picture to this file; needs the extra [bench]")
+    return parser
+
+
+def _subjects(options: argparse.Namespace, folder: Path) -> list[Subject]:
+    if not options.models:
+        return demo_subjects(folder, options.images)
+    if options.data is None:
+        raise ValueError("models need images: give --data FILE.npz")
+    return [subject_of(path, options.data, options.calibration, options.images) for path in options.models]
+
+
+def _measure_all(
+    subjects: list[Subject], variants: tuple[Variant, ...], options: argparse.Namespace
+) -> list[Row]:
+    """The rows of all subjects; those of an earlier run are taken from the JSON file, others join it."""
+    known = _read(options.json)
+    rows: list[Row] = []
+    console = Console(stderr=True)
+    for subject in subjects:
+        for variant in variants:
+            with console.status(f"{subject.name} — {variant.key}"):
+                row = _find(known, subject, variant, options.images)
+                if row is None:
+                    row = measure(subject, variant, options.threads, options.interpreted)
+                    known = [old for old in known if not _same(old, row)] + [row]
+                    _write(options.json, known)
+            rows.append(row)
+    return rows
+
+
+def _find(known: list[Row], subject: Subject, variant: Variant, limit: int) -> Row | None:
+    wanted = (subject.name, variant.group, variant.name, variant.options)
+    count = min(limit, len(subject.images))
+    for row in known:
+        if (row.model, row.group, row.name, row.options) != wanted or row.error is not None:
+            continue
+        if row.simulated or row.images == count:
+            return row
+    return None
+
+
+def _same(a: Row, b: Row) -> bool:
+    return (a.model, a.group, a.name) == (b.model, b.group, b.name)
+
+
+def _read(path: Path | None) -> list[Row]:
+    if path is None or not path.is_file():
+        return []
+    try:
+        return [Row(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: not the rows of an ablation ({error}); remove it") from error
+
+
+def _write(path: Path | None, rows: list[Row]) -> None:
+    if path is not None:
+        temporary = path.with_name(f".{path.name}.partial")
+        temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+        os.replace(temporary, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

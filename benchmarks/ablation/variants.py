@@ -1,0 +1,162 @@
+"""The rows of the ablation: options of ``ivit.compile``, by what they are compared with.
+
+The first group has the structure of I-ViT's Table 2 (arXiv 2207.01405), here without training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+SIMULATED = "float"
+"""The family that has no integers: it is interpreted, not compiled."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """``options`` of quantization under a readable name."""
+
+    group: str
+    name: str
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it can only be interpreted."""
+        return SIMULATED in self.options.values()
+
+    @property
+    def key(self) -> str:
+        """Names the variant among all."""
+        return f"{self.group}: {self.name}"
+
+
+TABLE_2 = "I-ViT's Table 2, without training"
+PAPER_CHANGES = "The paper's ops at W8A8, and what each change does"
+RECIPE_CHANGES = "The recipe at W8A8, and what each change does"
+WEIGHTS_4 = "4-bit weights, 8-bit activations"
+BOTH_4 = "4-bit weights and activations"
+
+PAPER = {"recipe": "paper"}
+BEST = {"recipe": "best"}
+W4 = {"weight_bits": 4}
+W4A4 = {"weight_bits": 4, "activation_bits": 4}
+PLAIN_ROUNDING = {"rounding": "nearest", "refit": False, "weight_clip": "minmax"}
+
+
+def _group(
+    name: str, base: dict[str, Any], changes: Iterable[tuple[str, dict[str, Any]]]
+) -> tuple[Variant, ...]:
+    return tuple(Variant(name, title, base | change) for title, change in changes)
+
+
+VARIANTS: tuple[Variant, ...] = (
+    *_group(
+        TABLE_2,
+        PAPER,
+        (
+            ("I-ViT", {}),
+            ("Shiftmax → I-BERT polynomial", {"softmax": "ibert"}),
+            ("ShiftGELU → I-BERT polynomial", {"gelu": "ibert"}),
+            ("Shiftmax → log-int-softmax", {"softmax": "fqvit"}),
+            ("I-LayerNorm → L1 LayerNorm", {"layernorm": "l1"}),
+        ),
+    ),
+    *_group(
+        PAPER_CHANGES,
+        PAPER,
+        (
+            ("softmax of 8 bits, as in TVM", {"probability_bits": 8}),
+            ("softmax by table", {"softmax": "exact"}),
+            ("softmax in float", {"softmax": "float"}),
+            ("GELU by table", {"gelu": "exact"}),
+            ("GELU in float", {"gelu": "float"}),
+            ("exact LayerNorm", {"layernorm": "exact"}),
+            ("I-BERT's LayerNorm", {"layernorm": "ibert"}),
+            ("powers-of-two-factor LayerNorm", {"layernorm": "fqvit"}),
+            ("LayerNorm in float", {"layernorm": "float"}),
+            ("residual stream of 8 bits", {"residual_bits": 8}),
+            ("ranges by MSE", {"ranges": "mse"}),
+            ("GELU and softmax by table", {"gelu": "exact", "softmax": "exact"}),
+            ("channel smoothing", {"smoothing": 0.75}),
+        ),
+    ),
+    *_group(
+        RECIPE_CHANGES,
+        {},
+        (
+            ("recipe", {}),
+            ("Shiftmax", {"softmax": "ivit"}),
+            ("ShiftGELU", {"gelu": "ivit"}),
+            ("L1 LayerNorm", {"layernorm": "l1"}),
+            ("ranges by MSE", {"ranges": "mse"}),
+            ("ranges by percentile 99.99", {"ranges": "percentile"}),
+            ("ranges by output error", {"ranges": "output"}),
+            ("no smoothing", {"smoothing": 0.0}),
+            ("smoothing 0.5", {"smoothing": 0.5}),
+            ("smoothing 1", {"smoothing": 1.0}),
+            ("q, k and v not balanced", {"balance": False}),
+            ("one scale for q, k and v", {"qkv_scales": "one"}),
+            ("symmetric activations", {"activations": "symmetric"}),
+            ("residual stream of 8 bits", {"residual_bits": 8}),
+            ("normalised 8-bit probabilities", {"probabilities": "uniform", "probability_bits": 8}),
+            ("16-bit probabilities", {"probabilities": "uniform", "probability_bits": 16}),
+            ("12-bit GELU input, scales per channel", {"gelu_input_bits": 12, "gelu_channels": True}),
+            ("GPTQ", {"rounding": "gptq"}),
+            ("bias correction", {"bias_correction": True}),
+            ("best", BEST),
+            ("best, LayerNorms of 12 bits", BEST | {"norm_bits": 12}),
+            ("all of 12 bits but weights", BEST | {"activation_bits": 12}),
+        ),
+    ),
+    *_group(
+        WEIGHTS_4,
+        W4,
+        (
+            ("the paper's ops", PAPER),
+            ("recipe, nearest", PLAIN_ROUNDING),
+            ("recipe, nearest, clipped by MSE", PLAIN_ROUNDING | {"weight_clip": "mse"}),
+            ("recipe, AdaRound", {"rounding": "adaround", "refit": False}),
+            ("recipe, GPTQ", {"rounding": "gptq", "refit": False}),
+            ("recipe: GPTQ and refit", {}),
+            ("best", BEST),
+        ),
+    ),
+    *_group(
+        BOTH_4,
+        W4A4,
+        (
+            ("the paper's ops", PAPER),
+            (
+                "recipe, nearest, min-max, uniform",
+                PLAIN_ROUNDING | {"ranges": "minmax", "probabilities": "uniform"},
+            ),
+            ("recipe, uniform probabilities", {"probabilities": "uniform"}),
+            ("recipe, log2 probabilities", {"probabilities": "log2"}),
+            ("recipe, ranges by min-max", {"ranges": "minmax"}),
+            ("recipe, ranges by output error", {"ranges": "output"}),
+            ("recipe, no refit", {"refit": False}),
+            ("recipe: SULQ, ranges by MSE, GPTQ, refit", {}),
+            ("recipe, q, k and v of 8 bits", {"qkv_bits": 8}),
+            ("best", BEST),
+        ),
+    ),
+)
+GROUPS: tuple[str, ...] = tuple(dict.fromkeys(variant.group for variant in VARIANTS))
+
+
+def chosen(words: list[str]) -> tuple[Variant, ...]:
+    """The variants whose group or name contains one of ``words``, in any case; all without words.
+
+    ValueError for a word that none contains.
+    """
+    found = [
+        variant
+        for variant in VARIANTS
+        if not words or any(word.lower() in variant.key.lower() for word in words)
+    ]
+    for word in words:
+        if not any(word.lower() in variant.key.lower() for variant in found):
+            raise ValueError(f"no variant is called like {word!r}; the groups are {', '.join(GROUPS)}")
+    return tuple(found)

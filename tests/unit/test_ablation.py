@@ -1,0 +1,92 @@
+"""The ablation: its rows, what is shown of them, and a run that goes on where it was ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch_models import plain
+
+from benchmarks.ablation import __main__ as ablation
+from benchmarks.ablation.measure import Row
+from benchmarks.ablation.show import COLUMNS, figures, markdown
+from benchmarks.ablation.subjects import subject_of
+from benchmarks.ablation.variants import GROUPS, VARIANTS, chosen
+from ivit_dialect.load import save_module
+from ivit_dialect.store import StoreContext
+from passes.import_model import import_module
+from passes.quantization.options import OPTION_NAMES
+
+ROW = Row("demo", "group", "name", {}, 10, top1=90.0, float_top1=91.0, agreement=99.0, sqnr_db=float("inf"))
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path, ctx = tmp_path / "model.mlir", StoreContext()
+    save_module(import_module(plain("gelu_tanh"), torch.zeros(1, 3, 32, 32), ctx), ctx.store, path)
+    images = np.random.default_rng(0).standard_normal((24, 3, 32, 32)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.zeros(24, np.uint8))
+    return path
+
+
+def run(*arguments: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["ablation", *arguments])
+    return ablation.main()
+
+
+def test_variants_are_distinct_and_their_options_are_options() -> None:
+    keys = [variant.key for variant in VARIANTS]
+    assert len(set(keys)) == len(keys)
+    for variant in VARIANTS:
+        assert set(variant.options) <= set(OPTION_NAMES)
+
+
+def test_variants_by_words() -> None:
+    assert chosen([]) == VARIANTS
+    assert {variant.group for variant in chosen(["table 2"])} == {GROUPS[0]}
+    with pytest.raises(ValueError, match="no variant is called like 'nothing'"):
+        chosen(["gptq", "nothing"])
+
+
+def test_figures_of_a_row() -> None:
+    assert figures(ROW) == ("90.00", "1.00", "99.00", "–", "–", "–", "–")
+    assert len(figures(ROW)) == len(COLUMNS)
+    lines = markdown([ROW, Row("demo", "group", "wrong", {}, 10, error="no")]).splitlines()
+    assert lines[0] == "### group: demo"
+    assert lines[-1].startswith("| name | 90.00 | 1.00 |")
+    assert not any("wrong" in line for line in lines)
+
+
+def test_a_run_goes_on_where_it_was(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [str(model), "--data", str(tmp_path / "data.npz"), "--calibration", "16", "--threads", "1"]
+    arguments += ["--json", str(tmp_path / "rows.json"), "--only", "w8a8, and what each change does: recipe"]
+    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    assert (row["images"], row["error"], row["model"]) == (8, None, "model")
+    assert row["sqnr_db"] > 20
+    row["sqnr_db"] = 123.4
+    (tmp_path / "rows.json").write_text(json.dumps([row]))
+    arguments += ["--markdown", str(tmp_path / "tables.md")]
+    assert run(*arguments, monkeypatch=monkeypatch) == 0
+    assert "123.4" in (tmp_path / "tables.md").read_text()
+    assert "123.4" in capsys.readouterr().out
+
+
+def test_what_cannot_be_run_is_said_in_one_line(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(str(model), monkeypatch=monkeypatch) == 1
+    assert capsys.readouterr().err == "ablation: models need images: give --data FILE.npz\n"
+    with pytest.raises(ValueError, match="none left"):
+        subject_of(model, tmp_path / "data.npz", 24, 100)
+    rows = tmp_path / "rows.json"
+    rows.write_text('[{"a": 1}]')
+    data = ["--data", str(tmp_path / "data.npz"), "--calibration", "16", "--json", str(rows)]
+    assert run(str(model), *data, monkeypatch=monkeypatch) == 1
+    assert "rows.json: not the rows of an ablation" in capsys.readouterr().err
