@@ -13,11 +13,11 @@ from xdsl.passes import PassPipeline
 from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import numpy_dtype
 from ivit_dialect.load import module_text
 from ivit_dialect.store import StoreContext
 from lowering import plan
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
-from lowering.kernels.base import is_unsigned
 from lowering.lower_to_loops import ENTRY, lower_program
 from lowering.plan_memory import PlanMemoryPass
 from lowering.registry import get_passes
@@ -147,7 +147,6 @@ def lower_to_llvm(module: ModuleOp, ctx: Context) -> None:
 
 
 def _array(kind: object) -> tuple[tuple[int, ...], str]:
-    """Shape and NumPy dtype of a memref."""
+    """Shape and NumPy dtype of a memref's elements."""
     assert isa(kind, plan.Buffer)
-    width = kind.element_type.width.data
-    return kind.get_shape(), f"{'uint' if is_unsigned(kind) else 'int'}{width}"
+    return kind.get_shape(), numpy_dtype(kind.element_type).name

@@ -26,6 +26,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import held_bits
 from ivit_dialect.load import location_text
 from lowering import plan
 from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build_yield
@@ -189,7 +190,7 @@ class EntryBuilder(LoopBuilder):
     def _bytes(self, memory: SSAValue, offset: SSAValue | int, value: SSAValue) -> SSAValue:
         kind = value.type
         assert isa(kind, plan.Buffer)
-        view = self.view(memory, offset, kind.get_shape(), kind.element_type.width.data)
+        view = self.view(memory, offset, kind.get_shape(), held_bits(kind.element_type))
         view.name_hint = value.name_hint
         return view
 

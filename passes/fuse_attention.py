@@ -144,7 +144,8 @@ class _AttentionPattern(RewritePattern):
             return
         heads = [_heads_of(v) for v in (chain.scores.lhs, chain.scores.rhs, chain.context.rhs)]
         splits = [split_heads for split_heads in heads if split_heads is not None]
-        if len(splits) != len(heads) or len({split_heads.input.type for split_heads in splits}) != 1:
+        shapes = {type_.get_shape() for type_ in tensor_types(*(s.input for s in splits))}
+        if len(splits) != len(heads) or len(shapes) != 1:
             return
         query, key, value = (split_heads.input for split_heads in splits)
         fused = AttentionOp(query, key, value, split.get_shape()[1], chain.softmax, merged, *chain.constants)
