@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import IntegerType, TensorType, i8, i16, i32
 from xdsl.ir import Operation, SSAValue
 
@@ -16,7 +18,7 @@ from passes.emission.builder import type_of
 from passes.emission.emitter import Emitter, Quantised
 from passes.graph.nodes import AttentionNode, LinearNode
 from passes.quantization import scales
-from passes.quantization.dyadic import nearest_dyadic, row_dividend
+from passes.quantization.dyadic import channel_dyadics, nearest_dyadic, row_dividend
 from passes.quantization.scales import Scale
 from passes.quantization.shift_exp import softmax_shift
 from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, softmax_table
@@ -26,34 +28,32 @@ LEAST_ROW_SUM = 255
 
 
 @dataclass(frozen=True)
-class _Scores:
-    """int32 scores [N, H, T, T] of step ``step``, and the values [N, H, T, D] they weigh."""
+class Scores:
+    """int32 scores [N, H, T, T], and the values [N, H, T, D] they weigh.
+
+    ``step`` is that of the scores, of all heads or float64 [H].
+    """
 
     value: SSAValue
-    step: float
+    step: float | NDArray[np.float64]
     values: Quantised
 
 
 def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
-    """Exponentials by table, the division deferred to the context (methods.md 6).
-
-    The weights of a row add up to exactly 1, so an offset subtracted from the values (in their bias) comes
-    out of the context unchanged: it centres the context's range, which makes its 8 bits asymmetric for free.
-    """
-    offset = node.calibrated().middle if emitter.recipe.activations == "asymmetric" else 0.0
+    """Exponentials by table, the division deferred to the context (methods.md 6)."""
+    offset = value_offset(emitter, node)
     context = scales.symmetric(node.calibrated().shifted(-offset), emitter.recipe.context_bits)
-    scores = _scores(emitter, node, offset)
+    scores = scores_of(emitter, node, offset)
     build = emitter.build
-    index = nearest_dyadic(scores.step * SOFTMAX_STEPS / SOFTMAX_RANGE)
     table = build.shared("softmax.table", softmax_table())
-    softmax = SoftmaxOp(scores.value, table, index.multiplier, index.shift)
+    softmax = SoftmaxOp(scores.value, table, *index_scale(emitter, node, scores, SOFTMAX_RANGE))
     codes = build.append(softmax, f"{node.name}.codes")
     softmax.sum.name_hint = f"{node.name}.sum".replace(".", "_")
-    weighed = _weigh(emitter, node, codes, scores.values)
+    weighed = weigh(emitter, node, codes, scores.values)
     dividend = row_dividend(scores.values.scale.step / context.step, LEAST_ROW_SUM)
     result = build.tensor(weighed, IntegerType(emitter.recipe.context_bits))
     op = RowRequantOp(weighed, softmax.sum, dividend.multiplier, LEAST_ROW_SUM, dividend.shift, result)
-    return _merge(
+    return merge(
         emitter,
         node,
         build.append(op, f"{node.name}.context_i{emitter.recipe.context_bits}"),
@@ -92,49 +92,92 @@ def weigh_rounded_scores(
     """Scores in int8 at ``scale``, probabilities of ``step`` by ``softmax`` of them, context requantised."""
     element = IntegerType(emitter.recipe.context_bits)
     context = scales.symmetric(node.calibrated(), emitter.recipe.context_bits)
-    scores = _scores(emitter, node, 0.0)
+    scores = scores_of(emitter, node, 0.0)
+    assert isinstance(scores.step, float), "scores of a step for each head go through a table"
     build = emitter.build
     x = build.requant(scores.value, scores.step / scale.step, i8, 0, f"{node.name}.scores_i8")
     probabilities = build.append(softmax(x), f"{node.name}.probabilities")
-    weighed = _weigh(emitter, node, probabilities, scores.values)
+    weighed = weigh(emitter, node, probabilities, scores.values)
     ratio = scores.values.scale.step * step / context.step
     narrow = build.requant(weighed, ratio, element, 0, f"{node.name}.context_i{emitter.recipe.context_bits}")
-    return _merge(emitter, node, narrow, context, 0.0)
+    return merge(emitter, node, narrow, context, 0.0)
 
 
-def _scores(emitter: Emitter, node: AttentionNode, value_offset: float) -> _Scores:
-    query, key = (_heads(emitter, node, part, 0.0) for part in (node.query, node.key))
-    values = _heads(emitter, node, node.value, value_offset)
-    batch, heads, tokens, _ = type_of(query.value).get_shape()
-    result = TensorType(i32, (batch, heads, tokens, tokens))
-    product = MatmulOp(query.value, key.value, result, transpose_b=True)
+def index_scale(
+    emitter: Emitter, node: AttentionNode, scores: Scores, reach: float
+) -> tuple[int | SSAValue, int]:
+    """Multiplier (a constant, where by head) and shift from scores to table indices of ``reach / 255``."""
+    ratio = scores.step * (SOFTMAX_STEPS / reach)
+    if not isinstance(ratio, np.ndarray):
+        index = nearest_dyadic(ratio)
+        return index.multiplier, index.shift
+    multipliers, shift = channel_dyadics(ratio)
+    name = f"{node.name}.score_multipliers"
+    return emitter.build.constant(name, multipliers.reshape(1, -1, 1, 1)), shift
+
+
+def value_offset(emitter: Emitter, node: AttentionNode) -> float:
+    """What is subtracted from the values, and then comes out of the context: it centres the context's range.
+
+    The weights of a row stand for shares of 1. Where they add up to something else, an offset that they do
+    not weigh is not falsified by that.
+    """
+    return node.calibrated().middle if emitter.recipe.activations == "asymmetric" else 0.0
+
+
+def scores_of(emitter: Emitter, node: AttentionNode, offset: float) -> Scores:
+    """The scores, and the values less ``offset``."""
+    query, q_steps = _heads(emitter, node, node.query, 0.0)
+    key, k_steps = _heads(emitter, node, node.key, 0.0)
+    values, v_step = _heads(emitter, node, node.value, offset)
+    assert isinstance(v_step, float), "the values of all heads have one step"
+    batch, heads, tokens, _ = type_of(query).get_shape()
+    product = MatmulOp(query, key, TensorType(i32, (batch, heads, tokens, tokens)), transpose_b=True)
     value = emitter.build.append(product, f"{node.name}.scores")
-    return _Scores(value, query.scale.step * key.scale.step * node.scale, values)
+    return Scores(value, q_steps * k_steps * node.scale, Quantised(values, Scale(v_step)))
 
 
-def _heads(emitter: Emitter, node: AttentionNode, part: LinearNode, offset: float) -> Quantised:
-    """One of q, k, v less ``offset``, symmetric, [N, H, T, D]."""
+def _heads(
+    emitter: Emitter, node: AttentionNode, part: LinearNode, offset: float
+) -> tuple[SSAValue, float | NDArray[np.float64]]:
+    """One of q, k, v less ``offset``, symmetric, [N, H, T, D], and its step, or the step of each head."""
     bits = emitter.recipe.qkv_bits
-    scale = scales.symmetric(emitter.rules.part_range(node, part).shifted(-offset), bits)
-    shifted = part if offset == 0.0 else replace(part, bias=part.bias - offset)
-    value = emitter.requantised(shifted, scale, IntegerType(bits))
-    if offset:
-        whole = emitter.accumulator(shifted)
-        emitter.note(part, whole.value, whole.steps, offset=offset)
-        emitter.note(part, value, scale.step, offset=offset)
+    steps = emitter.rules.head_steps(node, part)
+    if steps is None:
+        scale = scales.symmetric(emitter.rules.part_range(node, part).shifted(-offset), bits)
+        shifted = part if offset == 0.0 else replace(part, bias=part.bias - offset)
+        step, value = scale.step, emitter.requantised(shifted, scale, IntegerType(bits))
+        if offset:
+            whole = emitter.accumulator(shifted)
+            emitter.note(part, whole.value, whole.steps, offset=offset)
+            emitter.note(part, value, scale.step, offset=offset)
+    else:
+        step, value = steps, _by_head(emitter, node, part, steps)
     batch, tokens, channels = type_of(value).get_shape()
     result = TensorType(IntegerType(bits), (batch, node.heads, tokens, channels // node.heads))
-    return Quantised(emitter.build.append(SplitHeadsOp(value, result), f"{part.name}.heads"), scale)
+    return emitter.build.append(SplitHeadsOp(value, result), f"{part.name}.heads"), step
 
 
-def _weigh(emitter: Emitter, node: AttentionNode, weights: SSAValue, values: Quantised) -> SSAValue:
+def _by_head(emitter: Emitter, node: AttentionNode, part: LinearNode, steps: NDArray[np.float64]) -> SSAValue:
+    """[N, T, H * D] of a step for each head: the requant behind a linear is per channel anyway."""
+    accumulator, by_channel = emitter.accumulator(part), np.repeat(steps, part.channels // node.heads)
+    with emitter.build.at(part):
+        element = IntegerType(emitter.recipe.qkv_bits)
+        value = emitter.build.requant_channels(
+            accumulator.value, accumulator.steps / by_channel, element, 0, part.name
+        )
+    emitter.note(part, value, by_channel)
+    return value
+
+
+def weigh(emitter: Emitter, node: AttentionNode, weights: SSAValue, values: Quantised) -> SSAValue:
+    """int32 context [N, H, T, D]."""
     product = MatmulOp(weights, values.value, emitter.build.tensor(values.value, i32))
     return emitter.build.append(product, f"{node.name}.context")
 
 
-def _merge(
-    emitter: Emitter, node: AttentionNode, context: SSAValue, scale: Scale, offset: float
-) -> Quantised:
+def merge(emitter: Emitter, node: AttentionNode, context: SSAValue, scale: Scale, offset: float) -> Quantised:
+    """[N, T, H * D]."""
     batch, heads, tokens, depth = type_of(context).get_shape()
     element = type_of(context).element_type
     merged = MergeHeadsOp(context, TensorType(element, (batch, tokens, heads * depth)))

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from xdsl.dialects.builtin import IntegerType
 
-from passes.emission import attention, gelu, ibert, l1, norm
+from passes.emission import attention, floating, fqvit, gelu, ibert, l1, norm, probabilities
 from passes.emission.emitter import Emitter, Families, Quantised
 from passes.graph.nodes import AttentionNode, GeluNode, NormNode
 from passes.quantization.recipes import Recipe
@@ -22,7 +22,19 @@ SOFTMAX: dict[str, EmitAttention] = {
     "ivit": attention.paper,
     "ibert": ibert.softmax,
 }
-GELU: dict[str, EmitGelu] = {"exact": gelu.exact, "ivit": gelu.paper, "ibert": ibert.gelu}
+PROBABILITIES: dict[str, EmitAttention] = {
+    "deferred": attention.exact,
+    "uniform": probabilities.uniform,
+    "log2": probabilities.log2,
+    "sulq": probabilities.sulq,
+}
+"""The forms of the family ``exact``."""
+GELU: dict[str, EmitGelu] = {
+    "exact": gelu.exact,
+    "ivit": gelu.paper,
+    "ibert": ibert.gelu,
+    "float": floating.gelu,
+}
 LAYERNORM: dict[str, EmitNorm] = {
     "exact": norm.exact,
     "ivit": norm.paper,
@@ -33,4 +45,7 @@ LAYERNORM: dict[str, EmitNorm] = {
 
 def families_of(recipe: Recipe) -> Families:
     """The functions that ``recipe`` names."""
-    return Families(SOFTMAX[recipe.softmax], GELU[recipe.gelu], LAYERNORM[recipe.layernorm])
+    emit_attention = SOFTMAX[recipe.softmax]
+    if recipe.softmax == "exact":
+        emit_attention = PROBABILITIES[recipe.probabilities]
+    return Families(emit_attention, GELU[recipe.gelu], LAYERNORM[recipe.layernorm])

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from passes.graph.evaluate import Tensor
+from passes.quantization.log_codes import LogCodes
 from passes.quantization.recipes import Recipe
 from passes.quantization.scales import Scale
 
@@ -30,10 +31,10 @@ def fake_quantize(x: Tensor, scale: Scale, bits: int) -> Tensor:
     return codes
 
 
-def probability_change(recipe: Recipe) -> Change:
-    """What the recipe's form of softmax makes of probabilities [H, T, T]; a float softmax's own where
-    coded.
-    """
+def probability_change(recipe: Recipe, codes: LogCodes | None) -> Change:
+    """What the recipe's form of softmax makes of probabilities [H, T, T]; ``codes``: of log2 and SULQ."""
+    if codes is not None:
+        return _coded(codes)
     if recipe.softmax != "exact":
         return _uniform(recipe.probability_bits)
     match recipe.probabilities:
@@ -47,6 +48,15 @@ def _deferred(p: Tensor) -> Tensor:
     codes = np.rint(p / p.max(axis=-1, keepdims=True) * np.float32(CODES))
     codes /= codes.sum(axis=-1, keepdims=True)
     return codes
+
+
+def _coded(codes: LogCodes) -> Change:
+    levels = codes.levels.astype(np.float32)
+
+    def change(p: Tensor) -> Tensor:
+        return levels[codes.encode(p)]
+
+    return change
 
 
 def _uniform(bits: int) -> Change:

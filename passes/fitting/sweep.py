@@ -38,14 +38,24 @@ from passes.graph.nodes import (
 )
 from passes.quantization import scales
 from passes.quantization.activations import ActivationRules
+from passes.quantization.log_codes import LogCodes, log2_parameters
 from passes.quantization.recipes import Recipe
 from passes.quantization.scales import Scale
+from passes.quantization.sulq import sulq_parameters
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of nodes done and in all."""
 
 MOST_BYTES = 1 << 28
 """Of one value of the widest node: more images than fit are left out, evenly."""
+
+
+CODED_IMAGES = 8
+"""So many images give more than enough probabilities."""
+PARAMETERS: dict[str, Callable[[Tensor, int], LogCodes]] = {
+    "log2": log2_parameters,
+    "sulq": sulq_parameters,
+}
 
 
 def unheard(done: int, total: int) -> None:
@@ -151,7 +161,24 @@ class _Sweep:
         for part in (node.query, node.key, node.value):
             scale: Scale = scales.symmetric(self.rules.part_range(node, part), bits)
             parts.append(fake_quantize(self._quantised[part], scale, bits))
-        return attention(node, parts[0], parts[1], parts[2], probability_change(self.recipe))
+        self._choose_codes(node, parts)
+        return attention(node, parts[0], parts[1], parts[2], probability_change(self.recipe, node.codes))
+
+    def _choose_codes(self, node: AttentionNode, parts: list[Tensor]) -> None:
+        """Of probabilities in log2 or SULQ codes, from those of some images."""
+        parameters = PARAMETERS.get(self.recipe.probabilities) if self.recipe.softmax == "exact" else None
+        if parameters is None:
+            return
+        images = np.linspace(0, len(self.images) - 1, min(CODED_IMAGES, len(self.images))).astype(int)
+        seen: list[Tensor] = []
+
+        def watch(p: Tensor) -> Tensor:
+            seen.append(p)
+            return p
+
+        query, key, value = (part[images] for part in parts)
+        attention(node, query, key, value, watch)
+        node.codes = parameters(np.stack(seen), self.recipe.probability_bits)
 
     def _forget(self, node: Node) -> None:
         """Values that no later node reads."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import LocationAttr, UnknownLoc
 
+from passes.quantization.log_codes import LogCodes
 from passes.quantization.scales import ChannelRange, Range
 
 
@@ -120,7 +121,10 @@ class GeluNode(Node):
 
 @dataclass(eq=False, kw_only=True)
 class AttentionNode(Node):
-    """softmax(scale · q kᵀ) v; each of q, k, v has its channels in the order [head, depth]."""
+    """softmax(scale · q kᵀ) v; each of q, k, v has its channels in the order [head, depth].
+
+    ``codes`` are those of its probabilities, where they were fitted to data.
+    """
 
     query: LinearNode
     key: LinearNode
@@ -128,6 +132,7 @@ class AttentionNode(Node):
     heads: int
     scale: float
     scores: Range | None
+    codes: LogCodes | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from passes.graph.nodes import AttentionNode, GeluNode, LinearNode, Node, NormNode
 from passes.quantization import scales
 from passes.quantization.recipes import Recipe
@@ -11,8 +14,12 @@ from passes.quantization.scales import Range, Scale
 
 HEAD_BITS = 8
 """At least, for what the head takes: like its weights, it is few operations and matters."""
-ASYMMETRIC_NORMS = ("exact", "ibert", "l1")
+ASYMMETRIC_NORMS = ("exact", "ibert", "fqvit", "l1", "float")
 """Families of LayerNorm whose result may have a zero point here."""
+
+
+LEAST_HEAD_SHARE = 2.0**-8
+"""Of the range of all heads: a head that is all but 0 needs no finer step."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,23 @@ class ActivationRules:
             return part.calibrated()
         ranges = [each.calibrated() for each in (node.query, node.key, node.value)]
         return Range(min(r.low for r in ranges), max(r.high for r in ranges))
+
+    def head_steps(self, node: AttentionNode, part: LinearNode) -> NDArray[np.float64] | None:
+        """float64 [H], the steps of the heads of q or k; None where all have one.
+
+        ValueError where the recipe asks for them and calibration recorded no ranges of channels.
+        """
+        if self.recipe.qkv_scales != "per_head" or part is node.value:
+            return None
+        if part.channel_range is None:
+            raise ValueError(
+                f"{part.origin}: qkv_scales=per_head needs the ranges of channels: calibrate again"
+            )
+        by_head = part.channel_range.magnitude.reshape(node.heads, -1).max(axis=1)
+        whole = max(float(by_head.max()), scales.NEGLIGIBLE)
+        # A rule that cuts the range of all heads cuts that of each.
+        kept = scales.symmetric(part.calibrated(), self.recipe.qkv_bits).step / whole
+        return np.maximum(by_head, whole * LEAST_HEAD_SHARE) * kept
 
     def weight_bits(self, node: Node) -> int:
         """Of the weights of a linear or of the patch embedding."""

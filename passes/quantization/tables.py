@@ -22,6 +22,19 @@ def softmax_table() -> NDArray[np.uint8]:
     return table
 
 
+EXPONENTIAL_ONE = 1 << 16
+EXPONENTIAL_RANGE = 10.5
+"""Of the exponentials in Q16: e^-10.5 is less than a step of 15 bits."""
+
+
+def exponential_table() -> NDArray[np.int32]:
+    """int32 [256]: ``round(2^16 * e^(-10.5 i / 255))``; the clamped tail, entry 255, is 0."""
+    steps = np.arange(SOFTMAX_STEPS + 1, dtype=np.float64)
+    table = np.rint(EXPONENTIAL_ONE * np.exp(-EXPONENTIAL_RANGE / SOFTMAX_STEPS * steps)).astype(np.int32)
+    table[SOFTMAX_STEPS] = 0
+    return table
+
+
 def gelu(x: float, approximate: str) -> float:
     """GELU as torch defines it: ``approximate`` is "none" (erf) or "tanh". ValueError for anything else."""
     if approximate == "none":
