@@ -1,0 +1,23 @@
+"""Quantisation-aware training: a torch Vision Transformer in the compiler's own integers.
+
+    import ivit.qat
+
+    qat_model = ivit.qat.prepare(model, example, calibration=images, recipe="paper")
+    loss = torch.nn.functional.cross_entropy(qat_model(batch), labels)    # gradients reach model's parameters
+    torch.save(qat_model.state_dict(), "qat.pt")
+    qat_model.export("trained.mlir")                                      # for: ivit compile trained.mlir
+
+Needs the extra [train].
+"""
+
+from __future__ import annotations
+
+from ivit.qat.extras import check_torch
+
+check_torch()
+
+from ivit.qat.losses import distillation_loss  # noqa: E402  # only once torch is known to be there
+from ivit.qat.model import QatModel  # noqa: E402
+from ivit.qat.prepare import prepare  # noqa: E402
+
+__all__ = ["QatModel", "distillation_loss", "prepare"]
