@@ -19,7 +19,7 @@ from passes import lower_to_int as integers
 from passes.lower_to_int import LowerToIntOptions
 from passes.pipeline_text import build_passes
 from passes.pipelines import FUSE
-from passes.quantization.options import QuantizeOptions
+from passes.quantization.options import FAMILIES, SIMULATED, QuantizeOptions
 from passes.registry import get_passes
 from passes.run_passes import one_line_errors, run_passes
 from runtime.artifact import Artifact
@@ -58,6 +58,7 @@ def to_artifact(source: Source, options: Options, report: Report = silent, dump:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
     machine_of(options.target)
     if source.level == "torch":
+    refuse_simulation(options.quantization)
         dump("torch", source.module, source.ctx.store)
         lower_to_int(source, options, report)
     elif not options.leave_integers():
@@ -69,6 +70,18 @@ def to_artifact(source: Source, options: Options, report: Report = silent, dump:
 
 
 def lower_to_int(source: Source, options: Options, report: Report) -> None:
+def refuse_simulation(options: QuantizeOptions) -> None:
+    """ValueError, one line, where ``options`` ask for floating point, of which there is no native code."""
+    for kind, families in FAMILIES.items():
+        if getattr(options, kind) == SIMULATED:
+            others = ", ".join(family for family in families if family != SIMULATED)
+            raise ValueError(
+                f"{kind}={SIMULATED} is floating point, simulated and not compiled: choose one of {others};"
+                f" or simulate: ivit-opt --lower-to-int='{kind}={SIMULATED}' MODEL.mlir -o SIM.mlir, and run"
+                " that with ivit_dialect.interpreter"
+            )
+
+
     """Torch level to integers, in place: the pipeline ``--lower-to-int``."""
     choices = LowerToIntOptions(**options.quantization.given(), mean=options.mean, std=options.std)
     with one_line_errors(source.name):

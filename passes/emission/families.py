@@ -21,6 +21,8 @@ SOFTMAX: dict[str, EmitAttention] = {
     "exact": attention.exact,
     "ivit": attention.paper,
     "ibert": ibert.softmax,
+    "fqvit": fqvit.softmax,
+    "float": floating.softmax,
 }
 PROBABILITIES: dict[str, EmitAttention] = {
     "deferred": attention.exact,
@@ -39,7 +41,9 @@ LAYERNORM: dict[str, EmitNorm] = {
     "exact": norm.exact,
     "ivit": norm.paper,
     "ibert": ibert.layernorm,
+    "fqvit": fqvit.layernorm,
     "l1": l1.layernorm,
+    "float": floating.layernorm,
 }
 
 

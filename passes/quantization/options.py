@@ -6,12 +6,15 @@ from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
 FAMILIES: dict[str, tuple[str, ...]] = {
-    "softmax": ("exact", "ivit", "ibert"),
-    "gelu": ("exact", "ivit", "ibert"),
-    "layernorm": ("exact", "ivit", "ibert", "l1"),
+    "softmax": ("exact", "ivit", "ibert", "fqvit", "float"),
+    "gelu": ("exact", "ivit", "ibert", "float"),
+    "layernorm": ("exact", "ivit", "ibert", "fqvit", "l1", "float"),
 }
 """By kind. ``exact``: tables and exact integers; ``ivit``: Shiftmax, ShiftGELU, I-LayerNorm of the paper;
-``ibert``: polynomials and LayerNorm of I-BERT; ``l1``: L1 LayerNorm of Fully-8bit."""
+``ibert``: polynomials and LayerNorm of I-BERT; ``fqvit``: log-int-softmax and powers-of-two-factor LayerNorm
+of FQ-ViT; ``l1``: L1 LayerNorm of Fully-8bit; ``float``: floating point, which only the interpreter runs."""
+SIMULATED = "float"
+"""The family that is no integer arithmetic."""
 
 
 CHOICES: dict[str, tuple[str, ...]] = {
