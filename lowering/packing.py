@@ -22,9 +22,6 @@ Array: TypeAlias = NDArray[Any]
 BYTE_OFFSET = 128
 """What is added to int8 activations where the dot instruction takes unsigned bytes."""
 
-NIBBLE_OFFSET = 8
-"""What is added to weights of at most 4 bits, which are packed two a byte."""
-
 TABLE_ENTRIES = 256
 """Of the tables that bytes index."""
 
@@ -69,10 +66,9 @@ def _nibbles_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
 
 
 def _pack_nibbles(arrays: Sequence[Array], parameters: Parameters) -> Array:
-    """Panels of weights in [-8, 7], two a byte, each as ``w + 8``: a step's second half in the high nibbles."""
-    codes = _pack_panels(arrays, parameters).astype(np.int16) + NIBBLE_OFFSET
-    low, high = np.split(codes, 2, axis=2)
-    return (low | high << 4).astype(np.uint8)
+    """Panels of weights in [-8, 7], two a byte: the second half of each step in the high nibbles."""
+    low, high = np.split(_pack_panels(arrays, parameters).view(np.uint8), 2, axis=2)
+    return low & 15 | high << 4
 
 
 def _table_shape(_: Sequence[Shape], __: Parameters) -> Shape:

@@ -41,3 +41,22 @@ def group_operand(b: LoopBuilder, instruction: DotInstruction, group: Value, cou
 def weight_operand(b: LoopBuilder, instruction: DotInstruction, weights: Value) -> Value:
     """Packed int8 weights as an operand of ``dot``."""
     return b.sign_extend(weights, 16) if instruction.depth == 2 else weights
+
+
+def low_nibbles(b: LoopBuilder, instruction: DotInstruction, packed: Value) -> Value:
+    """The signed low halves of bytes, as an operand of ``dot``."""
+    if instruction.depth == 2:
+        return b.shr(b.shl(b.sign_extend(packed, 16), 12), 12)
+    return _signed_nibbles(b, b.and_(packed, 15))
+
+
+def high_nibbles(b: LoopBuilder, instruction: DotInstruction, packed: Value) -> Value:
+    """The signed high halves of bytes, as an operand of ``dot``."""
+    if instruction.depth == 2:
+        return b.shr(b.sign_extend(packed, 16), 4)
+    return _signed_nibbles(b, b.shr_unsigned(packed, 4))
+
+
+def _signed_nibbles(b: LoopBuilder, x: Value) -> Value:
+    """Of [0, 15]; without shifts, which bytes have none of."""
+    return b.sub(b.xor(x, 8), 8)

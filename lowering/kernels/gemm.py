@@ -28,18 +28,24 @@ from lowering.kernels.base import (
     Viewed,
 )
 from lowering.kernels.build import Value, shape
-from lowering.kernels.dot import BYTE_SIGN, dot, group_operand, weight_operand
+from lowering.kernels.dot import (
+    BYTE_SIGN,
+    dot,
+    group_operand,
+    high_nibbles,
+    low_nibbles,
+    weight_operand,
+)
 from lowering.kernels.elements import FORM
 from lowering.kernels.gemm_epilogue import Epilogue
 from lowering.kernels.lookup import packed_table, require_entries
 from lowering.kernels.signature import NARROW, Choice, Config, Signature, require_shape
-from lowering.packing import NIBBLE_OFFSET, PACKINGS
+from lowering.packing import PACKINGS
 from lowering.targets import DotInstruction, Target
 
 NIBBLE_BITS = 4
 """Weights of at most so many bits are packed two a byte."""
 
-NIBBLE_MASK = 15
 FEW_TILES = 8
 """With fewer row tiles than this, threads share panels of columns instead."""
 
@@ -212,12 +218,11 @@ class Gemm:
         if not b.flag("nibbles"):
             loaded = [b.load_vector(self._weights, [panel, k, j * size], size) for j in range(vectors)]
             return [weight_operand(b, self._dot, x) for x in loaded]
-        half, element = self._columns // self._lanes // 2, GROUP_WIDTH // self._dot.depth
+        half = self._columns // self._lanes // 2
         packed = [b.load_vector(self._weights, [panel, k, j * size], size) for j in range(min(vectors, half))]
-        codes = [b.zero_extend(x, element) for x in packed]
-        low = [b.and_(x, NIBBLE_MASK) for x in codes]
-        high = [b.shr_unsigned(x, NIBBLE_BITS) for x in codes[: max(vectors - half, 0)]]
-        return [b.sub(x, NIBBLE_OFFSET) for x in (*low, *high)]
+        low = [low_nibbles(b, self._dot, x) for x in packed]
+        high = [high_nibbles(b, self._dot, x) for x in packed[: max(vectors - half, 0)]]
+        return [*low, *high]
 
 
 def _signature(config: Config) -> Signature:

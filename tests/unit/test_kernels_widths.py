@@ -237,7 +237,7 @@ def test_nibbles_hold_each_weight_once(outs: int, ins: int, columns: int, depth:
     packed = packing.pack([weight], (columns, depth))
     assert packed.shape == packing.shape([weight.shape], (columns, depth))
     assert packed.dtype == np.uint8
-    whole = np.concatenate([packed & 15, packed >> 4], axis=2).astype(np.int8) - 8
+    whole = (np.concatenate([packed & 15, packed >> 4], axis=2) ^ 8).astype(np.int8) - 8
     np.testing.assert_array_equal(whole, PACKINGS["panels"].pack([weight], (columns, depth)))
 
 
