@@ -99,3 +99,21 @@ def i_normalised(row: Sequence[int]) -> list[int]:
     mean = math.floor(Fraction(sum(row), len(row)) + HALF)
     root = newton_sqrt(sum((x - mean) ** 2 for x in row))
     return [math.floor(Fraction((x - mean) * ((2**31 - 1) // root), 2)) for x in row]
+
+
+def normalized_softmax(
+    row: Sequence[int], table: Sequence[int], multiplier: int, shift: int, unit: int, dtype: str
+) -> list[int]:
+    """Of the step ``1 / unit``; the row's quotient has 31 bits."""
+    exponentials, total = softmax(row, table, multiplier, shift)
+    bits = len(f"{unit:b}")
+    quotient = math.floor(Fraction(unit * 2 ** (47 - bits), total))
+    return [clamp(math.floor(Fraction(e * quotient, 2 ** (47 - bits)) + HALF), dtype) for e in exponentials]
+
+
+def threshold_softmax(
+    row: Sequence[int], table: Sequence[int], thresholds: Sequence[int], multiplier: int, shift: int
+) -> list[int]:
+    exponentials, total = softmax(row, table, multiplier, shift)
+    limits = [math.floor(Fraction(t, 2**30) * total) for t in thresholds]
+    return [sum(limit >= e for limit in limits) for e in exponentials]
