@@ -10,6 +10,7 @@ from passes.graph.nodes import LinearNode, RoundedWeight
 from passes.quantization.recipes import Recipe
 from passes.rounding.adaround import adaround
 from passes.rounding.bias_correction import bias_correction, mean_output_errors
+from passes.rounding.coordinate_descent import improve
 from passes.rounding.gptq import gptq
 from passes.rounding.moments import InputMoments, input_moments
 from passes.rounding.nearest import round_nearest
@@ -49,5 +50,7 @@ def _rounded(
         steps = minmax_steps(weight, bits)
     if moments is None or recipe.rounding == "nearest":
         return RoundedWeight(round_nearest(weight, steps, bits), steps)
-    method = gptq if recipe.rounding == "gptq" else adaround
-    return RoundedWeight(method(weight, steps, bits, moments.gram), steps)
+    if recipe.rounding == "adaround":
+        return RoundedWeight(adaround(weight, steps, bits, moments.gram), steps)
+    codes = gptq(weight, steps, bits, moments.gram)
+    return RoundedWeight(improve(weight, steps, bits, moments.gram, codes), steps)
