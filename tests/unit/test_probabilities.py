@@ -266,17 +266,17 @@ def test_kernels(
 
     kind = TYPES.get(unit, np.int16)
     operands, values, scale = operands_of(x, [wide], multiplier)
-    op = NormalizedSoftmaxOp(*values, scale, shift, unit, result(x.shape, kind))
+    op = NormalizedSoftmaxOp(values[0], values[1], scale, shift, unit, result(x.shape, kind))
     check(op, operands, target, threads, normalized_softmax(scores, wide, multiplier, shift, unit, kind)[0])
 
     operands, values, scale = operands_of(x, [wide, thresholds.astype(np.int32)], multiplier)
-    op = ThresholdSoftmaxOp(*values, scale, shift, result(x.shape, np.uint8))
+    op = ThresholdSoftmaxOp(values[0], values[1], values[2], scale, shift, result(x.shape, np.uint8))
     codes = threshold_softmax(scores, wide, thresholds, multiplier, shift, np.uint8)
     check(op, operands, target, threads, codes[0])
 
     operands, values, scale = operands_of(x, [narrow], multiplier)
     deferred, total = softmax(scores, narrow, multiplier, shift)
-    check(SoftmaxOp(*values, scale, shift), operands, target, threads, deferred[0], total[0])
+    check(SoftmaxOp(values[0], values[1], scale, shift), operands, target, threads, deferred[0], total[0])
 
 
 @ON_EVERY_TARGET
@@ -289,9 +289,11 @@ def test_kernels_around_every_index(target: str) -> None:
         x = np.stack([np.zeros_like(below), -below], axis=-1).astype(np.int32)
         numbers = index.multiplier, index.shift
         operands, values, _ = operands_of(x, [TABLE], 1)
-        op = NormalizedSoftmaxOp(*values, *numbers, 255, result(x.shape, np.uint8))
+        op = NormalizedSoftmaxOp(values[0], values[1], numbers[0], numbers[1], 255, result(x.shape, np.uint8))
         check(op, operands, target, 3, normalized_softmax(x, TABLE, *numbers, 255, np.uint8))
         thresholds = log2_codes(4).integer_thresholds()
         operands, values, _ = operands_of(x, [TABLE, thresholds], 1)
-        op = ThresholdSoftmaxOp(*values, *numbers, result(x.shape, np.uint8))
+        op = ThresholdSoftmaxOp(
+            values[0], values[1], values[2], numbers[0], numbers[1], result(x.shape, np.uint8)
+        )
         check(op, operands, target, 3, threshold_softmax(x, TABLE, thresholds, *numbers, np.uint8))
