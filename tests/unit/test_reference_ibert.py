@@ -136,6 +136,27 @@ def test_every_difference_follows_the_exponential(x0: int) -> None:
     assert np.all(np.diff(got) <= 0)
 
 
+@pytest.mark.parametrize("x0", [3, 7, 16, 44, 106])
+@pytest.mark.parametrize("columns", [1, 2, 50, 197])
+def test_rows_follow_the_softmax(x0: int, columns: int) -> None:
+    """Within the exponential's error, in a weight and in the sum, and the rounding of reciprocal and result."""
+    scale = math.log(2) / x0
+    x0, b, c, n = i_exp_parameters(scale)
+    rng = np.random.default_rng(columns)
+    x = np.clip(rng.normal(-20, 40, (60, columns)), -128, 127).astype(np.int8)
+    x[0], x[1], x[2], x[3] = -128, 127, -1, rng.integers(-128, -100, columns)
+    got = reference.ibert_softmax(x, x0, b, c, n, 15, np.int16)
+    below = x.max(1, keepdims=True) - x.astype(np.int64)
+    weights = np.exp(-scale * below)
+    exact = weights / weights.sum(1, keepdims=True)
+    error = 0.0024 + 0.086 / x0 + 2.0**-15
+    bound = error * (1 + columns * exact) / weights.sum(1, keepdims=True) + columns * 2.0**-16 * exact
+    assert np.all(np.abs(got / 2**15 - exact) <= bound + 2.0**-15)
+    assert all(len(np.unique(row)) == 1 for row in got[:3])
+    moved = reference.ibert_softmax((x[3:4] + 100).astype(np.int8), x0, b, c, n, 15, np.int16)
+    assert np.array_equal(moved, got[3:4])
+
+
 @pytest.mark.parametrize("scale", [0.02, 0.045, 0.1, 0.19, 0.3])
 def test_a_step_that_does_not_divide_ln_2_heats_the_softmax(scale: float) -> None:
     """``e^x`` is taken to the power ``ln 2 / (S x0)``: far from the maximum it is wrong by a factor."""
