@@ -139,7 +139,7 @@ def test_every_difference_follows_the_exponential(x0: int) -> None:
 @pytest.mark.parametrize("x0", [3, 7, 16, 44, 106])
 @pytest.mark.parametrize("columns", [1, 2, 50, 197])
 def test_rows_follow_the_softmax(x0: int, columns: int) -> None:
-    """Within the exponential's error, in a weight and in the sum, and the rounding of reciprocal and result."""
+    """Within the exponential's error in weight and sum, and the rounding of reciprocal and result."""
     scale = math.log(2) / x0
     x0, b, c, n = i_exp_parameters(scale)
     rng = np.random.default_rng(columns)
