@@ -16,8 +16,14 @@ ROW_HEIGHT, HEADER_HEIGHT, WIDTH = 0.24, 0.55, 8.2
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:
-    """Write a PNG. ImportError, one line, without matplotlib (extra [bench])."""
+    """Write a PNG of the rows that have figures. ImportError, one line, without matplotlib (extra [bench]).
+
+    ValueError where no row has any.
+    """
     pyplot = _pyplot()
+    rows = [row for row in rows if row.error is None]
+    if not rows:
+        raise ValueError(f"{path}: there is nothing to draw, no variant gave figures")
     groups = list(dict.fromkeys(row.group for row in rows))
     models = list(dict.fromkeys(row.model for row in rows))
     names = {group: list(dict.fromkeys(row.name for row in rows if row.group == group)) for group in groups}
@@ -59,7 +65,8 @@ def _panel(axis: Any, group: str, names: list[str], models: list[str], rows: Seq
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.set_ylim(len(names) - 0.4, -0.6)
     axis.grid(axis="x", color="#dddddd", linewidth=0.7)
-    axis.hlines(range(len(names)), *axis.get_xlim(), color="#f0f0f0", linewidth=0.7, zorder=0)
+    axis.grid(axis="y", color="#eeeeee", linewidth=0.7)
+    axis.set_axisbelow(True)
     axis.tick_params(left=False)
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
