@@ -11,7 +11,7 @@ from ivit import __version__
 from ivit.commands.base import Command
 from ivit_dialect.command import exit_code_of
 
-COMMANDS = ("import", "compile", "run", "eval", "inspect", "demo")
+COMMANDS = ("import", "compile", "run", "eval", "report", "inspect", "demo")
 
 EPILOG = """\
 examples:

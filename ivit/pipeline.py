@@ -26,6 +26,7 @@ from runtime.artifact import Artifact
 from runtime.program import NativeProgram
 
 if TYPE_CHECKING:
+    from lowering.compile import CompiledProgram
     from lowering.targets import Target
 
 Dump: TypeAlias = Callable[[str, ModuleOp | str, WeightStore], None]
@@ -57,8 +58,8 @@ class Options:
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
     machine_of(options.target)
-    if source.level == "torch":
     refuse_simulation(options.quantization)
+    if source.level == "torch":
         dump("torch", source.module, source.ctx.store)
         lower_to_int(source, options, report)
     elif not options.leave_integers():
@@ -69,7 +70,6 @@ def to_artifact(source: Source, options: Options, report: Report = silent, dump:
     return from_integers(source.module, source.ctx, options.target, report, dump)
 
 
-def lower_to_int(source: Source, options: Options, report: Report) -> None:
 def refuse_simulation(options: QuantizeOptions) -> None:
     """ValueError, one line, where ``options`` ask for floating point, of which there is no native code."""
     for kind, families in FAMILIES.items():
@@ -82,6 +82,7 @@ def refuse_simulation(options: QuantizeOptions) -> None:
             )
 
 
+def lower_to_int(source: Source, options: Options, report: Report) -> None:
     """Torch level to integers, in place: the pipeline ``--lower-to-int``."""
     choices = LowerToIntOptions(**options.quantization.given(), mean=options.mean, std=options.std)
     with one_line_errors(source.name):
@@ -97,7 +98,6 @@ def from_integers(
 ) -> Artifact:
     """An integer module compiled; ``module`` and ``ctx`` are changed on the way."""
     from lowering.compile import compile_program
-    from lowering.targets import required_features
 
     module.attributes.pop(STORE_ATTRIBUTE, None)
     boundary, text, store = boundary_of(module), module_text(module), _used(module, ctx.store)
@@ -114,8 +114,15 @@ def from_integers(
             machine,
             None if dump is no_dump else lambda name, level: dump(name, level, fused),
         )
+    return Artifact(boundary, native_program(program, machine), text, store)
+
+
+def native_program(program: CompiledProgram, machine: Target) -> NativeProgram:
+    """What the runtime takes of ``program``, which was compiled for ``machine``."""
+    from lowering.targets import required_features
+
     features = (required_features(machine), program.features)
-    native = NativeProgram(
+    return NativeProgram(
         object_code=program.object_code,
         entry=program.entry,
         arena_bytes=program.arena_bytes,
@@ -125,7 +132,6 @@ def from_integers(
         cpu=program.cpu,
         features=",".join(part for part in features if part),
     )
-    return Artifact(boundary, native, text, store)
 
 
 def machine_of(target: str) -> Target:

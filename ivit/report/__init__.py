@@ -1,0 +1,1 @@
+"""What quantization did to a model, op by op: numbers, and how they are shown."""
