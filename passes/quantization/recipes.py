@@ -13,8 +13,6 @@ from passes.quantization.options import QuantizeOptions
 
 NARROW = 8
 """Below so many bits, ranges and weights are fitted to the calibration images."""
-PUBLISHED_PROBABILITY_BITS = 16
-"""Of softmaxes that divide by the sum: rounded down, 8 bits lose much of a row."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,6 @@ def resolve(options: QuantizeOptions) -> Recipe:
     given.pop("recipe", None)
     weight_bits, activation_bits = given.pop("weight_bits", 8), given.pop("activation_bits", 8)
     implied: dict[str, Any] = {}
-    if given.get("softmax", preset.softmax) != "exact":
-        implied |= {"probability_bits": PUBLISHED_PROBABILITY_BITS}
     if weight_bits != 8:
         implied |= {"attention_weight_bits": weight_bits, "mlp_weight_bits": weight_bits}
     if activation_bits != 8:
@@ -134,3 +130,5 @@ def _check(recipe: Recipe) -> None:
         raise ValueError(
             f"probabilities={recipe.probabilities} goes with softmax=exact, not with softmax={recipe.softmax}"
         )
+    if recipe.qkv_scales == "per_head" and recipe.softmax != "exact":
+        raise ValueError(f"qkv_scales=per_head goes with softmax=exact, not with softmax={recipe.softmax}")
