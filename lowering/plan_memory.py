@@ -229,11 +229,6 @@ def _remedy(op: Operation) -> str:
     """How an op that no kernel computes becomes one that a kernel does."""
     if isinstance(op, Conv2dOp):
         return "run --conv2d-to-linear (or --fuse) first"
-    if op.dialect_name() == IvitFloat.name:
-        return (
-            "it simulates floating point, which only the interpreter runs:"
-            " choose another family than float for softmax, gelu and layernorm"
-        )
     return "lower the model with --lower-to-int and --fuse first"
 
 
@@ -335,6 +330,15 @@ def _key(value: SSAValue) -> str:
     return value.owner.key.data
 
 
+def _refuse_simulation(module: ModuleOp) -> None:
+    for op in module.walk():
+        if op.dialect_name() == IvitFloat.name:
+            raise PassFailedException(
+                f"plan-memory: {location_text(op)}: {op.name} simulates floating point, which only the"
+                " interpreter runs: choose another family than float for softmax, gelu and layernorm"
+            )
+
+
 def _main(module: ModuleOp) -> func.FuncOp:
     functions = [op for op in module.ops if isinstance(op, func.FuncOp)]
     if len(functions) != 1:
@@ -410,5 +414,6 @@ class PlanMemoryPass(ModulePass):
         except ValueError as error:
             raise PassFailedException(f"plan-memory: {error}") from error
         dce(op)
+        _refuse_simulation(op)
         main = _main(op)
         Rewriter.replace_op(main, plan_function(main, target), [])
