@@ -72,9 +72,6 @@ def format_of(value: SSAValue) -> IntegerFormat:
     return element_format(tensor_type.element_type)
 
 
-dtype_of = format_of
-
-
 def integer(attribute: IntegerAttr[I64] | None, default: int = 0) -> int:
     """The value of an attribute, or ``default`` where it is absent."""
     return default if attribute is None else attribute.value.data

@@ -37,6 +37,36 @@ func.func @chain(%image: tensor<?x6x20xi8>) -> tensor<?x6x10xi32> {
 
 // -----
 
+// Memory has the widths of the values, 12 bits in two bytes; weights of 4 bits are packed two a byte, in pairs for
+// int16; a table of 4 bits is one that bytes index, of 10 bits it stays as it is.
+// CHECK-LABEL: plan.program @widths(%image: memref<6x20xi8>, %output: memref<6x20xi12>)
+// CHECK-SAME:    target "generic" arena 384 live 384 weights 2048
+// CHECK-NEXT:    %x = plan.slice at [[X:[0-9]+]] : memref<6x20xi12>
+// CHECK-NEXT:    plan.launch "requant" ins(%image : memref<6x20xi8>) outs(%x : memref<6x20xi12>)
+// CHECK-NEXT:    %w = plan.weight ["w"] packing "nibbles" [8, 2] at 0 : memref<3x10x8xui8>
+// CHECK-NEXT:    %b = plan.weight ["b"] packing "columns" [8] at 256 : memref<24xi32>
+// CHECK-NEXT:    %m = plan.weight ["m"] packing "columns" [8] at 384 : memref<24xi32>
+// CHECK-NEXT:    %t10 = plan.weight ["t10"] packing "plain" at 512 : memref<1024xi4>
+// CHECK-NEXT:    %y = plan.slice at {{[0-9]+}} : memref<6x20xi4>
+// CHECK-NEXT:    plan.launch "linear" ins(%x, %w, %b, %m, %t10 : {{.*}}) outs(%y : memref<6x20xi4>)
+// CHECK-SAME:      config {lookup = 1 : i64, nibbles = 1 : i64, requant = "mulhi"}
+// CHECK-NEXT:    %t4 = plan.weight ["t4"] packing "table" [1] at 1536 : memref<256xi12>
+// CHECK-NEXT:    plan.launch "lookup" ins(%y, %t4 : memref<6x20xi4>, memref<256xi12>) outs(%output : memref<6x20xi12>)
+func.func @widths(%image: tensor<?x6x20xi8>) -> tensor<?x6x20xi12> {
+  %w = ivit.constant "w" : tensor<20x20xi4>
+  %b = ivit.constant "b" : tensor<20xi32>
+  %m = ivit.constant "m" : tensor<20xi32>
+  %t10 = ivit.constant "t10" : tensor<1024xi4>
+  %t4 = ivit.constant "t4" : tensor<16xi12>
+  %x = ivit.requant %image * 3 shift 1 : tensor<?x6x20xi8> -> tensor<?x6x20xi12>
+  %y = ivit.linear %x, %w, %b requant(%m shift 40 : tensor<20xi32>) lookup(%t10 : tensor<1024xi4>)
+    : (tensor<?x6x20xi12>, tensor<20x20xi4>, tensor<20xi32>) -> tensor<?x6x20xi4>
+  %z = ivit.lookup %y, %t4 : (tensor<?x6x20xi4>, tensor<16xi12>) -> tensor<?x6x20xi12>
+  func.return %z : tensor<?x6x20xi12>
+}
+
+// -----
+
 // A residual keeps its buffer until it is read: three are alive at once, none may share.
 // CHECK-LABEL: plan.program @residual
 // CHECK-SAME:    arena 192 live 192
@@ -86,7 +116,7 @@ func.func @tokens(%image: tensor<?x4x8xi8>) -> tensor<?x16xi16> {
 // CHECK-SAME:    attributes {ivit.output = {scale = 2.500000e-01 : f64}}
 // CHECK-NEXT:    %exp = plan.weight ["exp"] packing "plain" at 0 : memref<256xui8>
 // CHECK-NEXT:    plan.launch "attention" ins(%image, %image, %image, %exp : {{.*}}) outs(%output : memref<5x16xi8>)
-// CHECK-SAME:      config {context_form = "wide", form = "mulhi", heads = 2 : i64, softmax = "delta"}
+// CHECK-SAME:      config {context_form = "wide", form = "mulhi", heads = 2 : i64, per_head = 0 : i64, softmax = "delta"}
 // CHECK-SAME:      scalars {context_shift = 30 : i64, dividend = 274877906944 : i64, multiplier = 1717986918 : i64, shift = 38 : i64}
 func.func @attention(%image: tensor<?x5x16xi8>) -> tensor<?x5x16xi8>
     attributes {ivit.output = {scale = 2.500000e-01 : f64}} {

@@ -12,6 +12,15 @@ func.func @types(%x: tensor<?x5x2xi8>, %w: tensor<1x2xi8>) -> tensor<?x5x1xi32> 
   func.return %a : tensor<?x5x1xi32>
 }
 
+// Of 12 by 4 bits each product lies in [-16376, 16384].
+// CHECK-LABEL: func.func @widths
+func.func @widths(%x: tensor<?x5x2xi12>, %w: tensor<1x2xi4>) -> tensor<?x5x1xi32> {
+  // CHECK: ivit.accumulator = array<i64: -32747, 32773>
+  %b = ivit.constant "b" : tensor<1xi32>
+  %a = ivit.linear %x, %w, %b : (tensor<?x5x2xi12>, tensor<1x2xi4>, tensor<1xi32>) -> tensor<?x5x1xi32>
+  func.return %a : tensor<?x5x1xi32>
+}
+
 // CHECK-LABEL: func.func @pixels
 func.func @pixels(%x: tensor<?x1x2x1xui8>, %w: tensor<1x1x2x1xi8>) -> tensor<?x1x1x1xi32> {
   // CHECK: ivit.accumulator = array<i64: -65275, 64775>
