@@ -30,8 +30,8 @@ DTYPES = {
     "int32": torch.int32,
     "int64": torch.int64,
 }
-FLOAT32_EXACT, FLOAT64_EXACT = 1 << 24, 1 << 53
-"""Sums of integers below these are exact in floating point, whatever the order of addition."""
+FLOAT32_EXACT = 1 << 24
+"""Sums of integers below this are exact in float32, whatever the order of addition."""
 LEAST_PART = 64
 """Products shorter than this are better done in float64 than in parts."""
 INT8_SPAN = 255
@@ -58,18 +58,20 @@ def scaled(x: Tensor, multiplier: int | Tensor, shift: int | Tensor) -> Tensor:
 
 
 def product(a: Tensor, b: Tensor, most_a: int, most_b: int) -> Tensor:
-    """``a @ b`` in int64, for entries of at most these magnitudes: exact in float32 where parts of it are."""
-    depth, term = a.shape[-1], most_a * most_b
-    part = (FLOAT32_EXACT - 1) // term
+    """``a @ b`` in int32, which must hold it, for entries of at most these magnitudes.
+
+    Exact: in float32 as a whole or in parts along the sum, in float64 where parts would be short.
+    """
+    depth, part = a.shape[-1], (FLOAT32_EXACT - 1) // (most_a * most_b)
     if part < min(depth, LEAST_PART):
-        return torch.matmul(a.to(torch.float64), b.to(torch.float64)).to(torch.int64)
+        return torch.matmul(a.to(torch.float64), b.to(torch.float64)).to(torch.int32)
     left, right = a.to(torch.float32), b.to(torch.float32)
     if depth <= part:
-        return torch.matmul(left, right).to(torch.int64)
-    total = torch.matmul(left[..., :part], right[..., :part, :]).to(torch.int64)
+        return torch.matmul(left, right).to(torch.int32)
+    total = torch.matmul(left[..., :part], right[..., :part, :]).to(torch.int32)
     for start in range(part, depth, part):
         stop = start + part
-        total += torch.matmul(left[..., start:stop], right[..., start:stop, :]).to(torch.int64)
+        total += torch.matmul(left[..., start:stop], right[..., start:stop, :]).to(torch.int32)
     return total
 
 

@@ -20,7 +20,11 @@ from ivit_dialect.ops.arithmetic import ReduceKind, ReduceOp
 from ivit_dialect.ops.elementwise import AddOp, LookupOp, RequantOp, RowRequantOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp, ShiftmaxOp, SoftmaxOp
+from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp, ThresholdSoftmaxOp
 from ivit_dialect.ops.shape import MergeHeadsOp, PrependTokensOp, SliceTokensOp, SplitHeadsOp
+from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
+from ivit_dialect.reference.probabilities import QUOTIENT_BITS, THRESHOLD_BITS
+from ivit_dialect.reference.shift_matmul import shift_weights
 from ivit_dialect.types import most, tensor_types
 
 Kernel: TypeAlias = Callable[..., "Tensor | tuple[Tensor, ...]"]
@@ -88,8 +92,7 @@ def _lookup(op: LookupOp, x: Tensor, table: Tensor) -> Tensor:
 @_of(LinearOp)
 def _linear(op: LinearOp, x: Tensor, weight: Tensor, bias: Tensor, *epilogue: Tensor) -> Tensor:
     _check_plain(op, epilogue)
-    total = arithmetic.product(x, weight.t(), _most(op.input), _most(op.weight))
-    return total.add_(bias).to(torch.int32)
+    return arithmetic.product(x, weight.t(), _most(op.input), _most(op.weight)).add_(bias)
 
 
 @_of(Conv2dOp)
@@ -101,7 +104,7 @@ def _conv2d(op: Conv2dOp, x: Tensor, weight: Tensor, bias: Tensor, *epilogue: Te
     tiles = x.reshape(batch, rows, kernel_h, columns, kernel_w, channels).transpose(2, 3)
     patches = tiles.reshape(batch, rows, columns, kernel_h * kernel_w * channels)
     flat = weight.reshape(outs, -1).t()
-    return arithmetic.product(patches, flat, _most(op.input), _most(op.weight)).add_(bias).to(torch.int32)
+    return arithmetic.product(patches, flat, _most(op.input), _most(op.weight)).add_(bias)
 
 
 @_of(MatmulOp)
@@ -109,15 +112,50 @@ def _matmul(op: MatmulOp, a: Tensor, b: Tensor) -> Tensor:
     if op.multiplier is not None:
         _check_plain(op, (a,))
     right = b if op.transpose_b is None else b.transpose(-1, -2)
-    return arithmetic.product(a, right, _most(op.lhs), _most(op.rhs)).to(torch.int32)
+    return arithmetic.product(a, right, _most(op.lhs), _most(op.rhs))
+
+
+def _exponentials(
+    op: SoftmaxOp | NormalizedSoftmaxOp | ThresholdSoftmaxOp, x: Tensor, table: Tensor, *by_head: Tensor
+) -> Tensor:
+    """``table`` at the differences from the row's maximum."""
+    wide = x.to(torch.int64)
+    multiplier = by_head[0].to(torch.int64) if by_head else integer(op.multiplier)
+    below = arithmetic.scaled(wide.amax(-1, keepdim=True) - wide, multiplier, integer(op.shift))
+    return table[below.clamp_(max=len(table) - 1)]
 
 
 @_of(SoftmaxOp)
-def _softmax(op: SoftmaxOp, x: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
-    wide = x.to(torch.int64)
-    below = arithmetic.scaled(wide.amax(-1, keepdim=True) - wide, integer(op.multiplier), integer(op.shift))
-    codes = table[below.clamp_(max=len(table) - 1)]
+def _softmax(op: SoftmaxOp, x: Tensor, table: Tensor, *by_head: Tensor) -> tuple[Tensor, Tensor]:
+    codes = _exponentials(op, x, table, *by_head)
     return codes, codes.sum(-1, keepdim=True, dtype=torch.int32)
+
+
+@_of(NormalizedSoftmaxOp)
+def _normalized_softmax(op: NormalizedSoftmaxOp, x: Tensor, table: Tensor, *by_head: Tensor) -> Tensor:
+    e, unit = _exponentials(op, x, table, *by_head), integer(op.unit)
+    shift = QUOTIENT_BITS - unit.bit_length()
+    factor = (unit << shift) // e.sum(-1, keepdim=True)
+    return arithmetic.clamp(arithmetic.scaled(e, factor, shift), _element(op.output))
+
+
+@_of(ThresholdSoftmaxOp)
+def _threshold_softmax(
+    op: ThresholdSoftmaxOp, x: Tensor, table: Tensor, thresholds: Tensor, *by_head: Tensor
+) -> Tensor:
+    e = _exponentials(op, x, table, *by_head)
+    total = e.sum(-1, keepdim=True)
+    codes = torch.zeros_like(e, dtype=torch.uint8)
+    for threshold in thresholds.tolist():
+        codes += (total * threshold >> THRESHOLD_BITS).to(torch.int32) >= e
+    return arithmetic.narrow(codes, _element(op.output))
+
+
+@_of(ShiftMatmulOp)
+def _shift_matmul(op: ShiftMatmulOp, codes: Tensor, values: Tensor, shifts: Tensor) -> Tensor:
+    weights = torch.from_numpy(shift_weights(shifts.cpu().numpy(), integer(op.eta))).to(codes.device)
+    most = int(weights.abs().max())
+    return arithmetic.product(weights.float()[codes.int()], values, max(most, 1), _most(op.rhs))
 
 
 @_of(ShiftmaxOp)

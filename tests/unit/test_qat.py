@@ -106,6 +106,26 @@ def test_the_forward_is_the_native_codes(options: dict[str, Any], tmp_path: Path
     np.testing.assert_array_equal(model.eval()(x).detach().numpy(), compiled(x))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"probabilities": "uniform", "probability_bits": 16},
+        {"probabilities": "log2", "probability_bits": 6, "qkv_scales": "per_head"},
+        {"qkv_scales": "per_head", "gelu_channels": True, "gelu_input_bits": 12, "context_bits": 12},
+        {"softmax": "ibert", "gelu": "ibert", "layernorm": "ibert"},
+        {"softmax": "fqvit", "layernorm": "fqvit", "weight_bits": 6},
+        {"layernorm": "l1", "activations": "symmetric"},
+    ],
+    ids=["uniform", "log2", "per channel", "ibert", "fqvit", "l1"],
+)
+def test_every_family_and_form_trains_in_the_interpreters_bits(options: dict[str, Any]) -> None:
+    model = prepared("avg_pool", **options)
+    x = images(4, seed=1)
+    assert_all_agree(model, x)
+    trained(model, x, steps=1)
+    assert_all_agree(model, x)
+
+
 @pytest.mark.parametrize("name", ["deit_distilled", "avg_pool", "explicit", "no_qkv_bias", "gelu_tanh"])
 def test_every_architecture_trains_as_it_compiles(name: str) -> None:
     model = prepared(name, ranges="learned")

@@ -44,7 +44,7 @@ def test_requant_is_the_references(bits: int) -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 63, 1040, 1041, 3000])
-@pytest.mark.parametrize(("most_a", "most_b"), [(128, 127), (255, 128), (32768, 128), (8, 7)])
+@pytest.mark.parametrize(("most_a", "most_b"), [(128, 127), (255, 128), (32768, 15), (8, 7)])
 def test_products_are_exact_at_every_depth(depth: int, most_a: int, most_b: int) -> None:
     a, b = np.full((2, 3, depth), -most_a), np.full((2, depth, 4), most_b)
     a[1], b[1] = (
