@@ -15,7 +15,7 @@ from ivit_dialect.ops.fqvit import LogIntSoftmaxOp
 from ivit_dialect.ops.ibert import IbertSoftmaxOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import ShiftmaxOp
-from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp
+from ivit_dialect.ops.probabilities import THRESHOLD_BITS, NormalizedSoftmaxOp, ThresholdSoftmaxOp
 from ivit_dialect.ops.shift_matmul import MOST_SHIFT, ShiftMatmulOp
 from ivit_dialect.reference.shift_matmul import shift_weights
 from ivit_dialect.store import WeightStore
@@ -118,7 +118,30 @@ def shift_matmul_bound(op: ShiftMatmulOp, store: WeightStore) -> Bound:
         # The code k of a share p of the row has 2^-k < 1.5 p: a row sums to less than 1.5.
         values, total = type_bound(op.rhs), 3 << (MOST_SHIFT - 1)
         return total * values[0], total * values[1]
+    if isinstance(op.lhs.owner, ThresholdSoftmaxOp):
+        thresholds = stored(op.lhs.owner.thresholds, store)
+        if thresholds is not None and shifts is not None:
+            within = _threshold_rows_bound(thresholds.astype(np.int64), weights, terms, type_bound(op.rhs))
+            return max(terms * least, within[0]), min(terms * greatest, within[1])
     return terms * least, terms * greatest
+
+
+def _threshold_rows_bound(
+    thresholds: NDArray[np.int64], weights: NDArray[np.int64], terms: int, values: Bound
+) -> Bound:
+    """From the shares of a row, which sum to 1: the code k means a share above ``thresholds[k] / 2^30``.
+
+    Codes of which the thresholds say no such thing may be those of all ``terms``.
+    """
+    known = np.zeros(len(weights), np.bool_)
+    if np.all(np.diff(thresholds) <= 0) and len(weights) == len(thresholds) + 1:
+        known[:-1] = thresholds > 0
+    positive = np.maximum(weights, 0)
+    shares = (positive[known] << THRESHOLD_BITS) // thresholds[known[:-1]] + 1
+    most = int(shares.max(initial=0)) + terms * int(positive[~known].max(initial=0))
+    least = terms * int(np.maximum(-weights, 0).max())
+    low, high = values
+    return most * low - least * high, most * high - least * low
 
 
 def _is_plain(shifts: NDArray[Any] | None, eta: int) -> bool:

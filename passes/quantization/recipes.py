@@ -13,6 +13,9 @@ from passes.quantization.options import QuantizeOptions
 
 NARROW = 8
 """Below so many bits, ranges and weights are fitted to the calibration images."""
+CODED = ("log2", "sulq")
+CODE_BITS, MOST_CODE_BITS = 4, 8
+"""Of probabilities in such codes, unless said otherwise, and at most."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,10 @@ def resolve(options: QuantizeOptions) -> Recipe:
         implied |= _for_few_bits({**implied, **given}, preset)
     elif activation_bits < NARROW:
         implied |= {"probability_bits": activation_bits, "gelu_input_bits": activation_bits}
+    if given.get("softmax", preset.softmax) != "exact":
+        implied["probabilities"] = "deferred"
+    if {**implied, **given}.get("probabilities", preset.probabilities) in CODED:
+        implied.setdefault("probability_bits", CODE_BITS)
     recipe = replace(preset, **{**implied, **given})
     _check(recipe)
     return recipe
@@ -129,6 +136,11 @@ def _check(recipe: Recipe) -> None:
     if recipe.probabilities != "deferred" and recipe.softmax != "exact":
         raise ValueError(
             f"probabilities={recipe.probabilities} goes with softmax=exact, not with softmax={recipe.softmax}"
+        )
+    if recipe.probabilities in CODED and not 2 <= recipe.probability_bits <= MOST_CODE_BITS:
+        raise ValueError(
+            f"probabilities={recipe.probabilities} has 2 to {MOST_CODE_BITS} bits, got"
+            f" probability_bits={recipe.probability_bits}"
         )
     if recipe.qkv_scales == "per_head" and recipe.softmax != "exact":
         raise ValueError(f"qkv_scales=per_head goes with softmax=exact, not with softmax={recipe.softmax}")
