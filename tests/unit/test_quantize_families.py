@@ -23,6 +23,8 @@ from passes.lower_to_int import LowerToIntOptions
 from passes.pipelines import FUSE
 from passes.quantization import fqvit
 from passes.quantization.dyadic import NumberError
+from passes.quantization.options import QuantizeOptions
+from passes.quantization.recipes import resolve
 from passes.quantization.scales import ChannelRange, Range, Scale
 from passes.registry import get_passes
 
@@ -77,6 +79,16 @@ def test_integer_families_are_no_simulation(capsys: pytest.CaptureFixture[str]) 
     lowered = lower(plain_text("vit", "high-level"), FQVIT)
     assert SIMULATION not in lowered.module.attributes
     assert "simulation" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("recipe", ["paper", "default", "best"])
+@pytest.mark.parametrize("family", ["ivit", "ibert", "fqvit", "float"])
+def test_other_softmaxes_leave_out_the_forms_of_the_exact_one(recipe: str, family: str) -> None:
+    """Unless both are asked for."""
+    options = QuantizeOptions(recipe=recipe, softmax=family)
+    assert (resolve(options).softmax, resolve(options).probabilities) == (family, "deferred")
+    with pytest.raises(ValueError, match=f"sulq goes with softmax=exact, not with softmax={family}"):
+        resolve(replace(options, probabilities="sulq"))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
