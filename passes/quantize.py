@@ -36,6 +36,7 @@ from passes.emission.function import emit_function
 from passes.emission.gelu import paper_notice
 from passes.emission.records import Record
 from passes.equalization.balance_attention import balance_attention
+from passes.equalization.scale_gelu import scale_gelu
 from passes.equalization.smooth_channels import smooth_channels
 from passes.fitting.sweep import Progress, fit, unheard
 from passes.graph.names import name_nodes
@@ -131,8 +132,11 @@ def equalize(graph: Graph, recipe: Recipe, ctx: Context) -> None:
         count = smooth_channels(graph, recipe.smoothing)
         emit_remark(ctx, f"{QuantizePass.name}: smoothed the channels of {count} LayerNorms{_reason(count)}")
     if recipe.balance:
-        count = balance_attention(graph, centre_values=recipe.softmax == "exact")
+        count = balance_attention(graph)
         emit_remark(ctx, f"{QuantizePass.name}: balanced q, k and v of {count} attentions{_reason(count)}")
+    if recipe.gelu_channels and recipe.gelu == "exact":
+        count = scale_gelu(graph)
+        emit_remark(ctx, f"{QuantizePass.name}: scaled the channels of {count} GELUs{_reason(count)}")
 
 
 def _reason(count: int) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 from xdsl.dialects.builtin import IntegerType, i16
+from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.elementwise import LookupOp
 from ivit_dialect.ops.nonlinear import ShiftGeluOp
@@ -13,23 +15,47 @@ from ivit_dialect.reference.gelu import SIGMOID_BITS, shiftgelu
 from passes.emission.emitter import Emitter, Quantised
 from passes.graph.nodes import GeluNode, Node
 from passes.quantization import scales
+from passes.quantization.scales import Scale
 from passes.quantization.shift_exp import gelu_shift
 from passes.quantization.tables import gelu, gelu_table
 
+FINE_BITS = 16
+FINE_STEPS = 27000
+"""Of a table in 16 bits over the largest input, which GELU does not exceed; the rest is for the floor."""
 LARGEST_INPUT = 8.0
 """Of a row; above, ShiftGELU's e^-m nears its floor of 2^-23 (methods.md 7)."""
 
 
 def exact(emitter: Emitter, node: GeluNode) -> Quantised:
     """A table, correctly rounded (methods.md 7)."""
+    if node.factors is not None:
+        return _by_channel(emitter, node, node.factors)
     source, target = emitter.rules.gelu_input(node.source), emitter.rules.gelu_output(node)
-    bits = emitter.recipe.gelu_input_bits, emitter.recipe.gelu_bits
-    x = emitter.requantised(node.source, source, IntegerType(bits[0]))
-    element = IntegerType(bits[1])
-    array = gelu_table(source, target, node.approximate, *bits)
-    table = emitter.build.constant(f"{node.name}.table", array, element)
-    op = LookupOp(x, table, emitter.build.tensor(x, element))
-    return Quantised(emitter.build.append(op, node.name), target)
+    value = _looked_up(emitter, node, source, target, emitter.recipe.gelu_bits, node.name)
+    return Quantised(value, target)
+
+
+def _by_channel(emitter: Emitter, node: GeluNode, factors: NDArray[np.float64]) -> Quantised:
+    """A table in 16 bits, from the floor up, then a requant with a multiplier for each channel."""
+    source, target = emitter.rules.gelu_input(node.source), emitter.rules.gelu_output(node)
+    fine = Scale(max(node.source.calibrated().high, 1.0) / FINE_STEPS)
+    shifted = Scale(fine.step, -round(node.floor / fine.step))
+    wide = _looked_up(emitter, node, source, shifted, FINE_BITS, f"{node.name}.i{FINE_BITS}")
+    ratios = fine.step / (factors * target.step)
+    element = IntegerType(emitter.recipe.gelu_bits)
+    value = emitter.build.requant_channels(wide, ratios, element, target.zero_point, node.name)
+    return Quantised(value, target)
+
+
+def _looked_up(
+    emitter: Emitter, node: GeluNode, source: Scale, target: Scale, bits: int, name: str
+) -> SSAValue:
+    """GELU at ``target`` in ``bits``, by a table on the recipe's input bits."""
+    source_bits = emitter.recipe.gelu_input_bits
+    x = emitter.requantised(node.source, source, IntegerType(source_bits))
+    array = gelu_table(source, target, node.approximate, source_bits, bits)
+    table = emitter.build.constant(f"{node.name}.table", array, IntegerType(bits))
+    return emitter.build.append(LookupOp(x, table, emitter.build.tensor(x, IntegerType(bits))), name)
 
 
 def paper(emitter: Emitter, node: GeluNode) -> Quantised:

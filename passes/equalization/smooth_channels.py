@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.graph.nodes import Graph, LinearNode, Node, NormNode, inputs_of
+from passes.equalization.readers import linear_readers
+from passes.graph.nodes import Graph, LinearNode, NormNode
 
 
 def smooth_channels(graph: Graph, alpha: float) -> int:
@@ -25,8 +26,8 @@ def smooth_channels(graph: Graph, alpha: float) -> int:
     """
     check_alpha(alpha)
     count = 0
-    for norm, linears in _norms(graph):
-        if norm.channel_range is not None:
+    for norm, linears in linear_readers(graph).items():
+        if isinstance(norm, NormNode) and norm.channel_range is not None:
             _centre(norm, linears)
             _smooth(norm, linears, alpha)
             count += 1
@@ -49,21 +50,6 @@ def channel_factors(
     )
     mean = logs[alive].mean() if alive.any() else 0.0
     return np.where(alive, np.exp(logs - mean), 1.0)
-
-
-def _norms(graph: Graph) -> list[tuple[NormNode, list[LinearNode]]]:
-    """Each LayerNorm whose readers are all linears, with these."""
-    readers: dict[Node, list[Node]] = {}
-    for node in graph.live():
-        for source in inputs_of(node):
-            readers.setdefault(source, []).append(node)
-    result = graph.result.node if graph.result is not None else None
-    found: list[tuple[NormNode, list[LinearNode]]] = []
-    for node, nodes in readers.items():
-        linears = [reader for reader in nodes if isinstance(reader, LinearNode)]
-        if isinstance(node, NormNode) and node is not result and len(linears) == len(nodes):
-            found.append((node, linears))
-    return found
 
 
 def _centre(norm: NormNode, linears: list[LinearNode]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from passes.calibration import range_rules
+from passes.calibration.output_error import output_error
 from passes.graph.evaluate import Tensor
 from passes.graph.nodes import Node
 from passes.quantization.recipes import Recipe
@@ -29,6 +30,7 @@ def fitted_range(
         case "percentile":
             return range_rules.percentile(values, recipe.percentile)
         case "output" if weights:
-            return range_rules.output_error(values, bits, weights, is_symmetric=symmetric)
+            stacked = np.concatenate(list(weights))
+            return output_error(values.reshape(-1, values.shape[-1]), stacked, bits, is_symmetric=symmetric)
         case _:
             return range_rules.mse(values, bits, is_symmetric=symmetric)

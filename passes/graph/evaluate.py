@@ -45,8 +45,7 @@ def evaluate(node: Node, value: Values) -> Tensor:
         case NormNode():
             return _layer_norm(node, tokens_of(node.source, value))
         case GeluNode():
-            function = floating.gelu_tanh if node.approximate == "tanh" else floating.gelu
-            return function(value(node.source))
+            return _gelu(node, value(node.source))
         case AttentionNode():
             return attention(node, value(node.query), value(node.key), value(node.value))
         case SumNode():
@@ -152,6 +151,13 @@ def _layer_norm(node: NormNode, x: Tensor) -> Tensor:
     centred *= node.gamma.astype(np.float32)
     centred += node.beta.astype(np.float32)
     return centred
+
+
+def _gelu(node: GeluNode, x: Tensor) -> Tensor:
+    y: Tensor = floating.gelu_tanh(x) if node.approximate == "tanh" else floating.gelu(x)
+    if node.factors is None:
+        return y
+    return np.divide(y - np.float32(node.floor), node.factors, dtype=np.float32)
 
 
 def _sum(node: SumNode, value: Values) -> Tensor:

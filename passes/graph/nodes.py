@@ -113,10 +113,15 @@ class NormNode(Node):
 
 @dataclass(eq=False, kw_only=True)
 class GeluNode(Node):
-    """``approximate`` as in torch: "none" or "tanh"."""
+    """``(gelu(x) - floor) / factors[c]``; ``approximate`` as in torch: "none" or "tanh".
+
+    ``factors`` [C] are 1 and ``floor`` 0 where they are not given (see ``passes.equalization.scale_gelu``).
+    """
 
     source: LinearNode
     approximate: str
+    factors: NDArray[np.float64] | None = None
+    floor: float = 0.0
 
 
 @dataclass(eq=False, kw_only=True)
