@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-SIMULATED = "float"
-"""The family that has no integers: it is interpreted, not compiled."""
+from passes.quantization.options import SIMULATED
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,7 @@ class Variant:
 
     @property
     def simulated(self) -> bool:
-        """Whether it can only be interpreted."""
+        """Whether it has a family without integers, which is interpreted and not compiled."""
         return SIMULATED in self.options.values()
 
     @property

@@ -19,7 +19,8 @@ from benchmarks.ablation.variants import GROUPS, VARIANTS, chosen
 from ivit_dialect.load import save_module
 from ivit_dialect.store import StoreContext
 from passes.import_model import import_module
-from passes.quantization.options import OPTION_NAMES
+from passes.quantization.options import QuantizeOptions
+from passes.quantization.recipes import resolve
 
 ROW = Row("demo", "group", "name", {}, 10, top1=90.0, float_top1=91.0, agreement=99.0, sqnr_db=float("inf"))
 
@@ -42,7 +43,7 @@ def test_variants_are_distinct_and_their_options_are_options() -> None:
     keys = [variant.key for variant in VARIANTS]
     assert len(set(keys)) == len(keys)
     for variant in VARIANTS:
-        assert set(variant.options) <= set(OPTION_NAMES)
+        resolve(QuantizeOptions(**variant.options))
 
 
 def test_variants_by_words() -> None:
