@@ -45,7 +45,7 @@ def read_calibration(
     found = open_images([path], image_shape(source), preparation, tell)
     wanted = count if count is not None else FROM_FOLDER if path.is_dir() else len(found)
     if wanted < 1 and len(found):
-        raise ValueError(f"at least one calibration image is needed, got {wanted}")
+        raise ValueError(f"at least one image is needed, got {wanted}")
     if wanted >= len(found):
         return read_all(found)
     if count is None:

@@ -78,7 +78,9 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"{output}: a page's name ends in {SUFFIXES[0]}")
     check_new(output, read)
     if options.json is not None:
-        check_new(options.json, (*read, output))
+        check_new(options.json, read)
+        if options.json.resolve() == output.resolve():
+            raise ValueError(f"{options.json}: would overwrite the page: name another file")
     with progress("report") as report:
         report("read", 0, 0)
         source = open_source(options.model)

@@ -88,9 +88,10 @@ def _cards(content: Content) -> str:
             f"{sizes.float_weights / max(sizes.packed, 1):.1f}×",
             f"smaller weights: {size_text(sizes.packed)}, FP32 {size_text(sizes.float_weights)}",
         ),
-        (time_text(content.microseconds), f"an image, one thread, {escape(content.target)}"),
         (count_text(content.macs), "multiply-accumulates an image"),
     ]
+    if content.launches:
+        cards.append((time_text(content.microseconds), f"an image, one thread, {escape(content.target)}"))
     return (
         '<div class="cards">'
         + "".join(f'<div class="card"><b>{value}</b><span>{words}</span></div>' for value, words in cards)
@@ -213,7 +214,7 @@ def _range(low: float, high: float) -> str:
 
 
 def _costs(content: Content) -> list[str]:
-    whole = content.microseconds
+    whole, timed = content.microseconds, bool(content.launches)
     time = [
         (row.group, row.microseconds, f"{time_text(row.microseconds)}, {_percent(row.microseconds, whole)}")
         for row in content.costs
@@ -232,7 +233,6 @@ def _costs(content: Content) -> list[str]:
         (name, float(size), size_text(size))
         for name, size in (
             ("FP32 weights", sizes.float_weights),
-            ("integers", sizes.integers),
             ("packed weights", sizes.packed),
             ("native code", sizes.code),
             ("arena, a thread", sizes.arena),
@@ -243,13 +243,13 @@ def _costs(content: Content) -> list[str]:
         "<h2>What it costs</h2>",
         f"<p>One image on one thread of this machine, compiled for {escape(content.target)}.</p>",
         '<div class="pair">',
-        _panel("time by kind of op", bar_chart(time, "time by kind of op", "time")),
+        _panel("time by kind of op", bar_chart(time, "time by kind of op", "time")) if timed else "",
         _panel(
             "multiply-accumulates by kind of op",
             bar_chart(macs, "multiply-accumulates", "macs"),
         ),
         _panel("bytes", bar_chart(bytes_, "bytes of weights, code and arena", "size")),
-        _panel("longest calls of kernels", _launches(content)),
+        _panel("longest calls of kernels", _launches(content)) if timed else "",
         "</div>",
         "</section>",
     ]

@@ -33,16 +33,18 @@ def _summary(content: Content) -> Table:
         table.add_row("same largest output as FP32", f"{output.agreement:.2f} %")
     table.add_row("measured on", f"{content.images} images of {escape(content.data)}")
     table.add_row("weights", f"{size_text(sizes.packed)} (FP32 {size_text(sizes.float_weights)})")
-    table.add_row("one image, one thread", f"{time_text(content.microseconds)} on {escape(content.target)}")
+    if content.launches:
+        time = f"{time_text(content.microseconds)} on {escape(content.target)}"
+        table.add_row("one image, one thread", time)
     table.add_row("MACs", count_text(content.macs))
     return table
 
 
 def _tensors(heading: str, rows: Sequence[TensorRow]) -> Table:
-    table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("tensor", "type"):
         table.add_column(name, no_wrap=True)
-    for name in ("gathered dB", "own dB", "cosine", "at ends", "clipped"):
+    for name in ("gathered", "own dB", "cosine", "at ends", "clipped"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(

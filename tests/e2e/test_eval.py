@@ -98,7 +98,7 @@ def test_calibration_from_a_folder(ivit: Command, val: Path) -> None:
     some = ("compile", "tiny.mlir", "--calibration", "val", "--calibration-images")
     assert "evenly spread" not in ivit(*some, 7)[2]
     code, _, err = ivit(*some, 0)
-    assert (code, err) == (1, "ivit: error: at least one calibration image is needed, got 0\n")
+    assert (code, err) == (1, "ivit: error: at least one image is needed, got 0\n")
 
 
 def test_bad_pictures_end_it_or_are_told(ivit: Command, val: Path) -> None:
