@@ -62,7 +62,9 @@ class _NormalizedSoftmaxPattern(RewritePattern):
     def match_and_rewrite(self, op: NormalizedSoftmaxOp, rewriter: PatternRewriter) -> None:
         p, unit = Primitives(op), op.unit.value.data
         exponentials = p.emit(LookupOp(table_index(p, op), op.table, with_element(op.input, i32)))
-        total, (output,) = p.row_sum(exponentials, i32), tensor_types(op.output)
+        (output,) = tensor_types(op.output)
+        # Of any int32 the sum might not fit 32 bits; of exponentials it does.
+        total = p.addi(p.row_sum(exponentials, i64), p.splat(0), i32)
         shift = unit_shift(unit)
         p.emit(RowRequantOp(exponentials, total, unit << shift, ONE_Q16, shift, output))
         rewriter.replace(op, p.ops)

@@ -17,16 +17,26 @@ from ivit_dialect.interpreter import call
 from ivit_dialect.load import parse_module
 from ivit_dialect.ops.attention import AttentionOp
 from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, ShiftGeluOp, ShiftmaxOp, SoftmaxOp
+from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp
 from ivit_dialect.store import StoreContext, WeightStore
 from passes.pipelines import DECOMPOSE
+from passes.quantization.tables import exponential_table
 from passes.registry import get_passes
 
-COMPOSITES = (AttentionOp, SoftmaxOp, ShiftmaxOp, ShiftGeluOp, LayerNormOp, ILayerNormOp)
+COMPOSITES = (
+    AttentionOp,
+    SoftmaxOp,
+    NormalizedSoftmaxOp,
+    ShiftmaxOp,
+    ShiftGeluOp,
+    LayerNormOp,
+    ILayerNormOp,
+)
 TABLE = np.rint(255 * np.exp(-np.arange(256) / 32)).astype(np.uint8)
 INT8 = st.integers(-128, 127) | st.sampled_from([-128, -1, 0, 127])
 INT16 = st.integers(-32768, 32767) | st.sampled_from([-32768, -1, 0, 32767])
 INT32 = st.integers(-(2**25), 2**25) | st.integers(-300, 300)
-OUT = st.sampled_from(["i8", "ui8", "i16", "i32"])
+OUT = st.sampled_from(["i4", "ui4", "i8", "ui8", "i12", "i16", "i32"])
 
 
 def decomposed(text: str) -> tuple[ModuleOp, ModuleOp]:
@@ -94,6 +104,32 @@ def test_softmax(x: NDArray[Any], multiplier: int, shift: int) -> None:
       func.return %e, %s : {e}, {s}
     }}"""
     check(text, x, TABLE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    batches("int32", INT32),
+    st.integers(1, 2**31 - 1),
+    st.integers(1, 60),
+    st.sampled_from([(1, "ui4"), (15, "ui4"), (255, "ui8"), (256, "ui8"), (4095, "i16"), (32768, "i16")]),
+    st.booleans(),
+)
+def test_normalized_softmax(
+    x: NDArray[Any], multiplier: int, shift: int, code: tuple[int, str], by_head: bool
+) -> None:
+    """Rows of one image are heads; the multipliers of the others follow the first."""
+    scores = x.reshape(1, -1, 1, x.shape[-1])
+    heads, channels = scores.shape[1], scores.shape[-1]
+    unit, out = code
+    a, m, t = (f"tensor<{size}xi32>" for size in (f"?x{heads}x1x{channels}", f"1x{heads}x1x1", "256"))
+    y = a.replace("i32", out)
+    scale = f"heads(%m : {m})" if by_head else f"* {multiplier}"
+    text = f"""func.func @main(%x: {a}, %t: {t}, %m: {m}) -> {y} {{
+      %y = ivit.normalized_softmax %x {scale} shift {shift} table %t unit {unit} : ({a}, {t}) -> {y}
+      func.return %y : {y}
+    }}"""
+    multipliers = np.array([multiplier >> i for i in range(heads)], np.int32).reshape(1, -1, 1, 1)
+    check(text, scores, exponential_table(), multipliers)  # the last is unread where all share one
 
 
 def norm(op: str, attributes: str, x: NDArray[Any], out: str, data: st.DataObject) -> None:

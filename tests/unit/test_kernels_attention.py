@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_harness import Array, Operands, check, integers
 from kernel_strategies import FEW, MULTIPLIERS, ON_EVERY_TARGET, SEEDS, SHIFTS, THREADS, result
+from xdsl.ir import SSAValue
 
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr, ShiftmaxAttr
 from ivit_dialect.ops.linear import MatmulOp
@@ -40,9 +41,13 @@ def _check(
     threads: int,
 ) -> None:
     operands = Operands()
-    table = operands.constant(softmax.table) if isinstance(softmax, DeltaSoftmax) else None
+    constants: list[SSAValue | None] = [None, None]
+    if isinstance(softmax, DeltaSoftmax):
+        constants[0] = operands.constant(softmax.table)
+        if not isinstance(softmax.multiplier, int):
+            constants[1] = operands.constant(softmax.multiplier)
     query, key, value = (operands.activation(x) for x in inputs)
-    op = AttentionOp(query, key, value, heads, attribute, result(inputs[0].shape, np.int8), table)
+    op = AttentionOp(query, key, value, heads, attribute, result(inputs[0].shape, np.int8), *constants)
     q, k, v = (x[None] for x in inputs)
     check(op, operands, target, threads, attention(q, k, v, heads, softmax)[0])
 
@@ -95,6 +100,21 @@ def test_delta_attention(
         dividend,
         context_shift,
     )
+
+
+@ON_EVERY_TARGET
+@settings(FEW, max_examples=4)
+@given(SEEDS, SHAPES, SHIFTS, THREADS)
+def test_delta_attention_with_a_scale_for_each_head(
+    target: str, seed: int, shape: tuple[int, int, int], shift: int, threads: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    table = np.rint(255 * np.exp(-np.arange(256) / 50)).astype(np.uint8)
+    multipliers = (rng.integers(0, 2**31, (1, shape[1], 1, 1)) >> rng.integers(0, 8)).astype(np.int32)
+    numbers = shift, 255 * 2**22, 30
+    attribute = DeltaSoftmaxAttr.new([i64_attr(number) for number in (0, *numbers)])
+    softmax = DeltaSoftmax(table, multipliers, *numbers)
+    _check(target, _inputs(rng, shape), shape[1], softmax, attribute, threads)
 
 
 @ON_EVERY_TARGET

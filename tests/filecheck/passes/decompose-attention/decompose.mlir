@@ -20,6 +20,16 @@ func.func @delta(%q: tensor<?x5x16xi8>, %k: tensor<?x5x16xi8>, %v: tensor<?x5x16
   func.return %y : tensor<?x5x16xi8>
 }
 
+// CHECK-LABEL: func.func @a_scale_for_each_head
+// CHECK: ivit.softmax %{{.*}} heads(%[[M:.*]] : tensor<1x2x1x1xi32>) shift 9 table %{{.*}}
+// FUSED-LABEL: func.func @a_scale_for_each_head
+// FUSED: softmax #ivit.delta_softmax<multiplier = 0, shift = 9, dividend = 4096, context_shift = 8> table(%{{.*}} : tensor<256xui8>) multipliers(%{{.*}} : tensor<1x2x1x1xi32>)
+// FUSED-NEXT: func.return
+func.func @a_scale_for_each_head(%q: tensor<?x5x16xi8>, %t: tensor<256xui8>, %m: tensor<1x2x1x1xi32>) -> tensor<?x5x16xi8> {
+  %y = ivit.attention %q, %q, %q heads 2 softmax #ivit.delta_softmax<multiplier = 0, shift = 9, dividend = 4096, context_shift = 8> table(%t : tensor<256xui8>) multipliers(%m : tensor<1x2x1x1xi32>) : (tensor<?x5x16xi8>, tensor<?x5x16xi8>, tensor<?x5x16xi8>) -> tensor<?x5x16xi8>
+  func.return %y : tensor<?x5x16xi8>
+}
+
 // CHECK-LABEL: func.func @shiftmax
 // CHECK: %[[S:.*]] = ivit.matmul %{{.*}}, %{{.*}} transpose_b
 // CHECK-NEXT: %[[S8:.*]] = ivit.requant %[[S]] * 7 shift 9 : tensor<?x4x5x5xi32> -> tensor<?x4x5x5xi8>
