@@ -19,6 +19,7 @@ from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.types import ValueTensorType
 from passes.run_passes import one_line_errors, run_passes
 from runtime import artifact as artifacts
+from runtime import nibbles
 from runtime.boundary import Boundary
 from runtime.program import why_not_here
 
@@ -68,7 +69,7 @@ def _inspect_artifact(path: Path) -> Inspection:
             ("native code", size_text(len(program.object_code))),
             ("packed weights", size_text(program.weights.size)),
             ("arena", f"{size_text(program.arena_bytes)} a thread"),
-            ("integer module", weights_text(source.ctx.store)),
+            ("integer module", weights_text(source.ctx.store, packed=True)),
         ],
         op_rows(source.module),
     )
@@ -123,11 +124,14 @@ def element_type(op: Operation) -> str:
     return str(kind)
 
 
-def weights_text(store: WeightStore) -> str:
-    """Number, size and types of the arrays of ``store``."""
+def weights_text(store: WeightStore, *, packed: bool = False) -> str:
+    """Number, size and types of the arrays of ``store``; ``packed`` as an ``.ivit`` file holds them."""
     sizes: Counter[str] = Counter()
     for array in store.values():
-        sizes[array.dtype.name] += array.nbytes
+        if packed and nibbles.fits(array):
+            sizes["int4"] += nibbles.pack(array).nbytes
+        else:
+            sizes[array.dtype.name] += array.nbytes
     total = size_text(sum(sizes.values()))
     kinds = ", ".join(f"{name} {size_text(size)}" for name, size in sizes.most_common())
     return f"{len(store)} tensors, {total}" + (f" ({kinds})" if kinds else "")

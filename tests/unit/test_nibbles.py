@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from native import BOUNDARY, tiny_program
 
+from ivit.inspection import weights_text
+from ivit_dialect.store import WeightStore
 from runtime import nibbles
 from runtime.artifact import Artifact, load, save
 
@@ -53,3 +55,9 @@ def test_files_shrink(tmp_path: Path) -> None:
     assert sorted(store) == ["w", "wide"]
     np.testing.assert_array_equal(store["w"], weight)
     np.testing.assert_array_equal(store["wide"], weight * 2)
+
+
+def test_inspect_counts_half_bytes() -> None:
+    store = WeightStore({"w": np.zeros(2001, np.int8), "b": np.zeros(10, np.int32)})
+    assert weights_text(store, packed=True) == "2 tensors, 1.0 kB (int4 1.0 kB, int32 40 bytes)"
+    assert weights_text(store) == "2 tensors, 2.0 kB (int8 2.0 kB, int32 40 bytes)"

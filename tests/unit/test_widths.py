@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -142,3 +143,84 @@ def test_attention_of_few_bits_clamps_its_result() -> None:
     assert narrow.dtype == np.int8
     assert np.abs(wide).max() > 8
     np.testing.assert_array_equal(narrow, np.clip(wide, -8, 7))
+
+
+SATURATING = {
+    "add": ("ivit.add %x * 1073741823 shift 29, %x : (WIDE, WIDE) -> OUT", 0),
+    "affine": ("ivit.affine %x * %m + %o shift 1 : (WIDE, tensor<64xi32>, tensor<64xi64>) -> OUT", 0),
+    "row_requant": ("ivit.row_requant %x * 9 / %d min 2 shift 1 : (WIDE, tensor<40x1xi32>) -> OUT", 0),
+    "linear": (
+        "ivit.linear %n, %w, %m requant(%m shift 2 : tensor<64xi32>)"
+        " : (tensor<40x64xi4>, tensor<64x64xi4>, tensor<64xi32>) -> OUT",
+        0,
+    ),
+    "conv2d": (
+        "ivit.conv2d %i, %k, %kb requant(%kb shift 1 : tensor<3xi32>)"
+        " : (tensor<40x4x4x1xi8>, tensor<3x2x2x1xi6>, tensor<3xi32>) -> OUT",
+        1,
+    ),
+    "layernorm": ("ivit.layernorm %x16 * %m + %o shift 14 epsilon 1 : (X16, M, O) -> OUT", 0),
+}
+"""Op texts on values of the prelude; 1 for what gives [40, 2, 2, 3] instead of [40, 64]."""
+
+PRELUDE = """func.func @main() -> OUT {
+  %x = ivit.constant "x" : WIDE
+  %x16 = ivit.constant "x16" : X16
+  %n = ivit.constant "n" : tensor<40x64xi4>
+  %w = ivit.constant "w" : tensor<64x64xi4>
+  %m = ivit.constant "m" : M
+  %o = ivit.constant "o" : O
+  %d = ivit.constant "d" : tensor<40x1xi32>
+  %i = ivit.constant "i" : tensor<40x4x4x1xi8>
+  %k = ivit.constant "k" : tensor<3x2x2x1xi6>
+  %kb = ivit.constant "kb" : tensor<3xi32>
+  %y = OP
+  func.return %y : OUT
+}"""
+TYPES = {
+    "WIDE": "tensor<40x64xi32>",
+    "X16": "tensor<40x64xi16>",
+    "M": "tensor<64xi32>",
+    "O": "tensor<64xi64>",
+}
+
+
+def saturating(op: str, element: str) -> NDArray[Any]:
+    """The result of one of ``SATURATING`` in an element type."""
+    line, form = SATURATING[op]
+    out = f"tensor<{('40x64', '40x2x2x3')[form]}x{element}>"
+    text = PRELUDE.replace("OP", line).replace("OUT", out)
+    for name, kind in TYPES.items():
+        text = re.sub(rf"\b{name}\b", kind, text)
+    rng = np.random.default_rng(0)
+    store = WeightStore(
+        {
+            "x": rng.integers(-40000, 40000, (40, 64), dtype=np.int32) >> rng.integers(0, 16, (40, 64)),
+            "x16": rng.integers(-(1 << 15), 1 << 15, (40, 64)).astype(np.int16),
+            "n": rng.integers(-8, 8, (40, 64), dtype=np.int8),
+            "w": rng.integers(-8, 8, (64, 64), dtype=np.int8),
+            "m": rng.integers(1, 9, 64, dtype=np.int32),
+            "o": rng.integers(-99, 99, 64),
+            "d": rng.integers(2, 9, (40, 1), dtype=np.int32),
+            "i": rng.integers(-128, 128, (40, 4, 4, 1)).astype(np.int8),
+            "k": rng.integers(-32, 32, (3, 2, 2, 1), dtype=np.int8),
+            "kb": rng.integers(1, 9, 3, dtype=np.int32),
+        }
+    )
+    store["x"] = store["x"].astype(np.int32)
+    ctx = StoreContext()
+    ctx.load_dialect(Ivit)
+    (result,) = call(parse_module(text, "widths", ctx, weights_required=False), store, ())
+    return result
+
+
+@pytest.mark.parametrize("op", SATURATING)
+def test_results_are_those_of_32_bits_clamped(op: str) -> None:
+    wide = saturating(op, "i32").astype(np.int64)
+    for bits in WIDTHS:
+        for sign, low, high in (("", -(1 << (bits - 1)), (1 << (bits - 1)) - 1), ("u", 0, (1 << bits) - 1)):
+            result = saturating(op, f"{sign}i{bits}")
+            assert result.dtype.name == f"{sign}int{8 if bits <= 8 else 16}"
+            np.testing.assert_array_equal(result, np.clip(wide, low, high))
+    assert wide.min() < -128
+    assert wide.max() > 128
