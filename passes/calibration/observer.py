@@ -1,6 +1,6 @@
 """Watches a float run and keeps the smallest and largest value of every tensor that will be quantised.
 
-Of tensors whose channels may get factors of their own (smoothing, balancing) it keeps them for each channel.
+Where channels may get factors of their own (smoothing, balancing, FQ-ViT) it keeps those of each channel.
 """
 
 from __future__ import annotations
@@ -68,8 +68,10 @@ OBSERVED: tuple[type[Operation], ...] = (
 """Ops that compute a tensor which may be quantised; their results get ``ivit.range``."""
 BY_CHANNEL: tuple[type[Operation], ...] = (
     AtenAddTensorOp,
+    AtenCatOp,
     AtenGeluOp,
     AtenLayerNormOp,
+    AtenMeanDimOp,
     AtenScaledDotProductAttentionOp,
 )
 """Ops whose results get the range of each channel too."""

@@ -270,6 +270,7 @@ def _mean(tracer: Tracer, op: Operation, operands: tuple[Value, ...]) -> View:
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         source=tokens,
     )
     shape = (tracer.batch, 1, node.channels) if keepdim else (tracer.batch, node.channels)

@@ -153,6 +153,7 @@ def concatenate(tracer: Tracer, op: Operation, parts: list[Value], dim: int) -> 
         origin=describe(op),
         location=op.location,
         range=read_range(op),
+        channel_range=read_channel_range(op, tracer.store),
         prefix=tokens,
         body=body,
     )

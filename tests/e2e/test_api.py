@@ -291,6 +291,13 @@ def test_a_module_op_is_left_as_it_was(made: Path, model: ivit.Model) -> None:
         ("tiny.mlir", {"gelu": "tanh"}, ValueError, "gelu=tanh is not known; choose one of exact, ivit"),
         (
             "tiny.mlir",
+            {"softmax": "float"},
+            ValueError,
+            "softmax=float is floating point, simulated and not compiled: choose one of exact, ivit, .*;"
+            " or simulate: ivit-opt --lower-to-int='softmax=float' MODEL.mlir -o SIM.mlir",
+        ),
+        (
+            "tiny.mlir",
             {"mean": "abc", "std": "abc"},
             ValueError,
             "mean must be numbers, one a channel, got 'abc'",

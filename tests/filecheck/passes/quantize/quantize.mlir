@@ -1,10 +1,18 @@
 // RUN: ivit-opt %s --quantize --elide-weights 2>/dev/null | filecheck %s
 // RUN: ivit-opt %s -p 'quantize{softmax=ivit gelu=ivit layernorm=ivit mean=0.5 std=0.25}' --elide-weights 2>/dev/null | filecheck %s --check-prefix PAPER
-// RUN: not ivit-opt %s -p 'quantize{softmax=ibert}' 2>&1 | filecheck %s --check-prefix FAMILY
+// RUN: not ivit-opt %s -p 'quantize{softmax=shiftmax}' 2>&1 | filecheck %s --check-prefix FAMILY
+// RUN: ivit-opt %s -p 'quantize{softmax=float gelu=float layernorm=float},verify-integer-only' --elide-weights 2>&1 | filecheck %s --check-prefix FLOAT
 // RUN: not ivit-opt %s -p 'quantize{mean=0.5,0.5 std=1.0,1.0}' 2>&1 | filecheck %s --check-prefix MEAN
 
-// FAMILY: ivit-opt: error: quantize: softmax=ibert is not known; choose one of exact, ivit
+// FAMILY: ivit-opt: error: quantize: softmax=shiftmax is not known; choose one of exact, ivit, ibert, fqvit, float
 // MEAN: ivit-opt: error: mean and std have 2 channels, the model's image has 1
+
+// FLOAT: quantize: softmax=float gelu=float layernorm=float: a simulation in floating point, not an integer program: the interpreter runs it, nothing compiles it
+// FLOAT: builtin.module attributes {ivit.simulation = ["softmax", "gelu", "layernorm"]}
+// FLOAT: %[[W:.+]] = ivit_float.constant "block0.norm1.weight" : tensor<[[C:.+]]xf64>
+// FLOAT: ivit_float.layernorm %{{.+}} * %[[W]] + %{{.+}} epsilon {{.+}} scale {{.+}} to {{.+}} zero_point
+// FLOAT: ivit_float.softmax %{{.+}} scale {{.+}} to 3.0517578125e-05 : tensor<{{.+}}xi32> -> tensor<{{.+}}xi16>
+// FLOAT: ivit_float.gelu %{{.+}} scale {{.+}} approximate "none" : tensor<{{.+}}xi16> -> tensor<{{.+}}xi8>
 
 // One block: patch embedding, norm, attention, MLP, residual, head on token 0.
 // CHECK-LABEL: func.func @main(%image: tensor<?x4x4x1xi8>) -> tensor<?x3xi32>
