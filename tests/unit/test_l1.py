@@ -85,6 +85,23 @@ def test_is_layer_norm_of_normal_rows(step: float) -> None:
     assert np.all(got[:, 0] == math.floor(beta[0] / step + 3.5))
 
 
+def test_awkward_gamma_and_beta() -> None:
+    """gamma 0, negative and tiny, beta 0 and huge: rows of equal values give beta."""
+    channels, step = 96, 0.01
+    rng = np.random.default_rng(3)
+    gamma, beta = rng.normal(0, 1, channels), rng.normal(0, 1, channels)
+    gamma[:4], beta[2:6] = (0.0, -2.0, 1e-9, -1e-9), (500.0, -500.0, 0.0, 1e4)
+    end = l1_norm(gamma, beta, Scale(step, 3))
+    x = np.repeat(np.array([[-32768], [-7], [0], [32767]], np.int16), channels, axis=1)
+    got = reference.l1_layernorm(x, end.scale, end.offset, end.shift, np.int32)
+    assert got.tolist() == [np.floor(beta / step + 3.5).astype(int).tolist()] * 4
+    varied = rng.integers(-32768, 0, (9, channels)).astype(np.int16)
+    got = reference.l1_layernorm(varied, end.scale, end.offset, end.shift, np.int32)
+    deviation = np.abs(varied - varied.mean(1, keepdims=True)).mean(1, keepdims=True)
+    want = (varied - varied.mean(1, keepdims=True)) / (np.sqrt(np.pi / 2) * deviation) * gamma + beta
+    assert np.all(np.abs((got - 3) * step - want) <= 0.51 * step + 1e-3 * np.abs(want - beta) + 1e-3)
+
+
 @ON_EVERY_TARGET
 @FEW
 @given(SEEDS, CHANNELS, SHIFTS, st.sampled_from([np.int8, np.uint8, np.int16]), THREADS)

@@ -45,10 +45,12 @@ def check_native(lowered: Lowered) -> None:
     ("options", "ops"),
     [
         (FQVIT, ("ivit.log_int_softmax", "ivit.shift_matmul", "ivit.ptf_layernorm")),
-        (replace(EXACT, layernorm="l1"), ("ivit.l1_layernorm",)),
-        (replace(FQVIT, probability_bits=2, activations="symmetric"), ("ivit.log_int_softmax",)),
+        (
+            replace(EXACT, softmax="fqvit", layernorm="l1", probability_bits=2, activations="symmetric"),
+            ("ivit.log_int_softmax", "ivit.l1_layernorm"),
+        ),
     ],
-    ids=["fqvit", "l1", "fqvit of 2 bits"],
+    ids=["fqvit", "l1, codes of 2 bits"],
 )
 def test_family(options: LowerToIntOptions, ops: tuple[str, ...]) -> None:
     lowered = lower(plain_text("layer_scale", "high-level"), options)
