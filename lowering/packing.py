@@ -66,7 +66,13 @@ def _nibbles_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
 
 
 def _pack_nibbles(arrays: Sequence[Array], parameters: Parameters) -> Array:
-    """Panels of weights in [-8, 7], two a byte: the second half of each step in the high nibbles."""
+    """Panels of weights, two a byte: the second half of each step in the high nibbles.
+
+    ValueError unless they lie in [-8, 7].
+    """
+    least, most = arrays[0].min(), arrays[0].max()
+    if least < -8 or most > 7:
+        raise ValueError(f"weights of 4 bits must lie in [-8, 7], got values in [{least}, {most}]")
     low, high = np.split(_pack_panels(arrays, parameters).view(np.uint8), 2, axis=2)
     return low & 15 | high << 4
 

@@ -35,7 +35,10 @@ def packed_array(op: plan.WeightOp, store: WeightStore) -> NDArray[np.generic]:
     packing = PACKINGS.get(op.packing.data)
     if packing is None:
         raise ValueError(f"{_names(op)}: unknown packing '{op.packing.data}', one of {', '.join(PACKINGS)}")
-    return packing.pack([store[key] for key in keys], op.packing_parameters())
+    try:
+        return packing.pack([store[key] for key in keys], op.packing_parameters())
+    except ValueError as error:
+        raise ValueError(f"{_names(op)}: {error}") from error
 
 
 def _names(op: plan.WeightOp) -> str:

@@ -241,6 +241,11 @@ def test_nibbles_hold_each_weight_once(outs: int, ins: int, columns: int, depth:
     np.testing.assert_array_equal(whole, PACKINGS["panels"].pack([weight], (columns, depth)))
 
 
+def test_nibbles_hold_4_bits_alone() -> None:
+    with pytest.raises(ValueError, match=r"^weights of 4 bits must lie in \[-8, 7\], got .*\[-8, 8\]$"):
+        PACKINGS["nibbles"].pack([np.array([[8, -8]], np.int8)], (8, 2))
+
+
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("bits", [2, 4, 7])
 def test_packed_tables_clamp_their_index(bits: int, signed: bool) -> None:

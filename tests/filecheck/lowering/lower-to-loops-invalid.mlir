@@ -102,6 +102,42 @@ plan.program @main(%image: memref<1x4xi8>, %output: memref<1x8xi32>) target "gen
 
 // -----
 
+// CHECK: plan.launch "linear" needs weight to be [1, 2, 8], got [1, 2, 16]
+plan.program @main(%image: memref<1x4xi12>, %output: memref<1x8xi32>) target "generic" arena 0 live 0 weights 192 {
+  %w = plan.weight ["w"] packing "nibbles" [8, 4] at 0 : memref<1x2x16xui8>
+  %b = plan.weight ["b"] packing "columns" [8] at 64 : memref<8xi32>
+  plan.launch "linear" ins(%image, %w, %b : memref<1x4xi12>, memref<1x2x16xui8>, memref<8xi32>)
+    outs(%output : memref<1x8xi32>) config {nibbles = 1 : i64}
+}
+
+// -----
+
+// CHECK: plan.launch "linear" needs elements of weight to be i5..i8, got i4
+plan.program @main(%image: memref<1x4xi12>, %output: memref<1x8xi32>) target "generic" arena 0 live 0 weights 192 {
+  %w = plan.weight ["w"] packing "panels" [8, 2] at 0 : memref<1x2x16xi4>
+  %b = plan.weight ["b"] packing "columns" [8] at 64 : memref<8xi32>
+  plan.launch "linear" ins(%image, %w, %b : memref<1x4xi12>, memref<1x2x16xi4>, memref<8xi32>)
+    outs(%output : memref<1x8xi32>)
+}
+
+// -----
+
+// CHECK: plan.launch "lookup" needs table to be [1024], got [256]
+plan.program @main(%image: memref<4xi10>, %output: memref<4xi4>) target "generic" arena 0 live 0 weights 256 {
+  %t = plan.weight ["t"] packing "plain" at 0 : memref<256xi4>
+  plan.launch "lookup" ins(%image, %t : memref<4xi10>, memref<256xi4>) outs(%output : memref<4xi4>)
+}
+
+// -----
+
+// CHECK: plan.launch "lookup" needs elements of x to be i2..i12 or ui2..ui12, got i13
+plan.program @main(%image: memref<4xi13>, %output: memref<4xi4>) target "generic" arena 0 live 0 weights 8192 {
+  %t = plan.weight ["t"] packing "plain" at 0 : memref<8192xi4>
+  plan.launch "lookup" ins(%image, %t : memref<4xi13>, memref<8192xi4>) outs(%output : memref<4xi4>)
+}
+
+// -----
+
 // CHECK: plan.launch "linear" has the config 'residual', which needs 'requant'
 plan.program @main(%image: memref<1x4xi8>, %output: memref<1x8xi32>) target "generic" arena 0 live 0 weights 192 {
   %w = plan.weight ["w"] packing "panels" [8, 2] at 0 : memref<1x2x16xi8>
