@@ -28,7 +28,12 @@ from ivit_dialect.ops.ibert import IbertLayerNormOp
 from ivit_dialect.ops.l1 import L1LayerNormOp
 from ivit_dialect.ops.linear import Conv2dOp, LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LAYERNORM_FRACTION_BITS, ILayerNormOp, LayerNormOp, SoftmaxOp
-from ivit_dialect.ops.probabilities import NormalizedSoftmaxOp, ThresholdSoftmaxOp
+from ivit_dialect.ops.probabilities import (
+    ONE_Q16,
+    THRESHOLD_BITS,
+    NormalizedSoftmaxOp,
+    ThresholdSoftmaxOp,
+)
 from ivit_dialect.ops.shift_matmul import ShiftMatmulOp
 from ivit_dialect.store import WeightStore, store_of
 from ivit_dialect.types import tensor_types
@@ -121,6 +126,22 @@ def _prove_table_index(op: Operation, scores: Bound, multiplier: int, shift: int
 def _prove_codes(op: Operation, terms: int) -> None:
     if terms * 255 > INT32[1]:
         raise _refusal(op, f"the int32 sum of {terms} codes can reach {terms * 255}", "take shorter rows")
+
+
+def _prove_exponentials(op: NormalizedSoftmaxOp | ThresholdSoftmaxOp, store: WeightStore) -> None:
+    """Sums and limits fit 32 bits if the constants are what the conditions of the op say."""
+    wanted = [("table", op.table, 0, ONE_Q16)]
+    if isinstance(op, ThresholdSoftmaxOp):
+        wanted.append(("thresholds", op.thresholds, -(1 << THRESHOLD_BITS), 1 << THRESHOLD_BITS))
+    for name, value, low, high in wanted:
+        values = stored(value, store)
+        if values is None or values.min() < low or values.max() > high:
+            raise _refusal(
+                op,
+                f"an entry of its {name} can lie outside [{low}, {high}]",
+                f"keep its {name} within [{low}, {high}]",
+                **{name: values is not None},
+            )
 
 
 def _score_bound(scores: SSAValue) -> Bound:
@@ -218,6 +239,8 @@ class ProveNoOverflowPass(ModulePass):
                     )
                     if isinstance(inner, SoftmaxOp):
                         _prove_codes(inner, tensor_types(inner.input)[0].get_shape()[-1])
+                    else:
+                        _prove_exponentials(inner, store)
                 case AttentionOp():
                     _prove_attention(inner, store)
                 case AffineOp():

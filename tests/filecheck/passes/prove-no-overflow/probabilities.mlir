@@ -42,3 +42,19 @@ func.func @unknown(%c: tensor<?x1x1x1024xui8>, %v: tensor<?x1x1024x1xi8>, %s: te
   %a = ivit.shift_matmul %c, %v shifts %s : (tensor<?x1x1x1024xui8>, tensor<?x1x1024x1xi8>, tensor<2xi8>) -> tensor<?x1x1x1xi32>
   func.return %a : tensor<?x1x1x1xi32>
 }
+
+// -----
+
+// CHECK: ivit.normalized_softmax %p: an entry of its table can lie outside [0, 65536]; the values of its table are not known here
+func.func @table(%x: tensor<?x1x1x4xi32>, %t: tensor<256xi32>) -> tensor<?x1x1x4xui8> {
+  %p = ivit.normalized_softmax %x * 3 shift 9 table %t unit 255 : (tensor<?x1x1x4xi32>, tensor<256xi32>) -> tensor<?x1x1x4xui8>
+  func.return %p : tensor<?x1x1x4xui8>
+}
+
+// -----
+
+// CHECK: ivit.threshold_softmax %p: a score can lie 4294967295 below its row's maximum, which times 2147483647 plus 2^61 can wrap 64 bits
+func.func @index(%x: tensor<?x1x1x4xi32>, %t: tensor<256xi32>, %b: tensor<3xi32>, %m: tensor<1x1x1x1xi32>) -> tensor<?x1x1x4xui2> {
+  %p = ivit.threshold_softmax %x heads(%m : tensor<1x1x1x1xi32>) shift 62 table %t thresholds %b : (tensor<?x1x1x4xi32>, tensor<256xi32>, tensor<3xi32>) -> tensor<?x1x1x4xui2>
+  func.return %p : tensor<?x1x1x4xui2>
+}
