@@ -158,11 +158,32 @@ class _Sweep:
         for part in (node.query, node.key, node.value):
             values = self._quantised[part]
             part.range = fitted_range(self.recipe, part, values, bits, True, [])
+            if self.recipe.qkv_scales == "per_head" and part is not node.value:
+                self._choose_head_ranges(node, part, values)
         for part in (node.query, node.key, node.value):
-            scale: Scale = scales.symmetric(self.rules.part_range(node, part), bits)
-            parts.append(fake_quantize(self._quantised[part], scale, bits))
+            steps = self.rules.head_steps(node, part)
+            if steps is None:
+                scale: Scale = scales.symmetric(self.rules.part_range(node, part), bits)
+                parts.append(fake_quantize(self._quantised[part], scale, bits))
+            else:
+                heads = np.split(self._quantised[part], node.heads, axis=2)
+                each = (fake_quantize(x, Scale(step), bits) for x, step in zip(heads, steps, strict=True))
+                parts.append(np.concatenate(list(each), axis=2))
         self._choose_codes(node, parts)
         return attention(node, parts[0], parts[1], parts[2], probability_change(self.recipe, node.codes))
+
+    def _choose_head_ranges(self, node: AttentionNode, part: LinearNode, values: Tensor) -> None:
+        """Of q or k: the rule for the range of all heads, for each by itself."""
+        if self.recipe.ranges == "minmax" or self.recipe.qkv_bits >= self.recipe.ranges_below:
+            return
+        ranges = [
+            fitted_range(self.recipe, part, head, self.recipe.qkv_bits, True, [])
+            for head in np.split(values, node.heads, axis=2)
+        ]
+        ends = np.array([(range_.low, range_.high) for range_ in ranges])
+        low, high = np.repeat(ends, part.channels // node.heads, axis=0).T
+        part.channel_range = ChannelRange(low, high)
+        part.range = part.channel_range.whole()
 
     def _choose_codes(self, node: AttentionNode, parts: list[Tensor]) -> None:
         """Of probabilities in log2 or SULQ codes, from those of some images."""
