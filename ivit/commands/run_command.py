@@ -41,7 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one .npz or .npy file, one folder, or pictures",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="OUT.npz", help="arrays outputs (float32), integers and scale"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT.npz",
+        help="arrays outputs (float32), integers, scale, and files of pictures",
     )
     parser.add_argument("--classes", type=Path, metavar="FILE", help="names of the outputs, one a line")
     add_preparation(parser)
@@ -50,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     from ivit.api import load
-    from ivit.images.source import open_images
+    from ivit.images.source import PictureImages, open_images
 
     preparation = preparation_of(options)
     files = (options.model, options.classes)
@@ -67,7 +71,8 @@ def run(options: argparse.Namespace) -> None:
         integers = run_images(model, images, report)
     outputs = model.boundary.to_floats(integers)
     if options.output is not None:
-        _write(options.output, outputs, integers, model.boundary.output_scale)
+        titles = [images.title(i) for i in range(len(images))] if isinstance(images, PictureImages) else None
+        _write(options.output, outputs, integers, model.boundary.output_scale, titles)
         line = f"wrote {options.output}: outputs float32 {list(outputs.shape)}"
         stdout.print(line, markup=False, soft_wrap=True)
     elif outputs.ndim == 2:
@@ -88,9 +93,15 @@ def run_images(model: Model, images: Images, report: Report) -> NDArray[Any]:
     return np.concatenate(parts or [np.empty((0, *boundary.output_shape), boundary.output_dtype)])
 
 
-def _write(path: Path, outputs: NDArray[Any], integers: NDArray[Any], scale: float) -> None:
+def _write(
+    path: Path, outputs: NDArray[Any], integers: NDArray[Any], scale: float, titles: list[str] | None
+) -> None:
+    step = np.float64(scale)
     with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, outputs=outputs, integers=integers, scale=np.float64(scale))
+        if titles is None:
+            np.savez(file, outputs=outputs, integers=integers, scale=step)
+        else:
+            np.savez(file, outputs=outputs, integers=integers, scale=step, files=np.array(titles))
 
 
 def _names(path: Path, outputs: tuple[int, ...]) -> list[str]:

@@ -54,7 +54,7 @@ class Images(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     def __len__(self) -> int: ...
     def title(self, place: int) -> str:
-        """What to call an image in a list."""
+        """What to call an image: its file, below the folder if there is one, or its number."""
         ...
 
     def batches(self, size: int, start: int = 0, on_bad: OnBad | None = None) -> Iterator[Batch]:
@@ -124,7 +124,8 @@ class PictureImages:
         return len(self.folder.paths)
 
     def title(self, place: int) -> str:
-        return self.folder.paths[place].name
+        path, root = self.folder.paths[place], self.folder.path
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
     def batches(self, size: int, start: int = 0, on_bad: OnBad | None = None) -> Iterator[Batch]:
         with ThreadPoolExecutor(physical_cores(), "pictures") as pool:

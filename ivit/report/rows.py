@@ -39,8 +39,9 @@ OPS: dict[type[Node], str] = {
     MeanNode: "mean",
     JoinNode: "join",
 }
-FORMS = {32: "sums", 16: "stream"}
-"""By bits; anything else is an activation."""
+SUM_BITS, STREAM_BITS = 32, 16
+INNER = (LinearNode, GeluNode, AttentionNode)
+"""Kinds whose 16-bit form is no part of the residual stream."""
 
 
 def tensor_rows(measured: Measured, recipe: Recipe) -> list[TensorRow]:
@@ -60,11 +61,17 @@ def output_figures(integer: NDArray[np.float32], exact: NDArray[np.float32]) -> 
     )
 
 
+def _form(node: Node, bits: int) -> str:
+    if bits == SUM_BITS:
+        return "sums"
+    return "stream" if bits == STREAM_BITS and not isinstance(node, INNER) else "activation"
+
+
 def _row(record: Record, statistics: TensorStatistics, rules: ActivationRules) -> TensorRow:
     node, codes, steps = record.node, statistics.codes, record.step.ravel()
     bits = element_of(record).width.data
     block = BLOCK.match(node.name)
-    form = FORMS.get(bits, "activation")
+    form = _form(node, bits)
     exact, integer = statistics.exact_histogram, statistics.integer_histogram
     assert exact is not None
     assert integer is not None

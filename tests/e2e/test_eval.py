@@ -76,7 +76,9 @@ def test_pictures_are_brought_to_the_models_size(ivit: Command, val: Path) -> No
     code, out, _ = ivit("run", "tiny.ivit", "large", "-o", "large.npz")
     assert (code, out) == (0, "wrote large.npz: outputs float32 [3, 5]\n")
     code, out, _ = ivit("run", "tiny.ivit", "large/0.jpg", "large/2.jpg")
-    assert [line.split()[0] for line in out.splitlines()] == ["0.jpg", "2.jpg"]
+    assert [line.split()[0] for line in out.splitlines()] == ["large/0.jpg", "large/2.jpg"]
+    with np.load("large.npz") as arrays:
+        assert arrays["files"].tolist() == ["0.jpg", "1.jpg", "2.jpg"]
     assert figures(ivit, "--data", "large", "--crop-pct", 1, "--resize", "bilinear") == {"images": 3}
     code, _, err = ivit("eval", "tiny.ivit", "--data", "large", "--resize", "none")
     assert (code, err) == (

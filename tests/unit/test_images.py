@@ -229,7 +229,7 @@ def test_folders_that_are_refused(tmp_path: Path, names: list[str], message: str
 def test_batches_of_a_folder(tmp_path: Path, size: int) -> None:
     root = tree(tmp_path, ["a/0.png", "a/1.png", "b/2.png", "b/3.png", "b/4.png"])
     images = open_images([root], (4, 4, 3))
-    assert (len(images), images.classes) == (5, ("a", "b"))
+    assert (len(images), images.classes, images.title(2)) == (5, ("a", "b"), str(Path("b", "2.png")))
     for start in (0, 2, 5):
         batches = list(images.batches(size, start))
         values = [int(image[0, 0, 0]) for batch in batches for image in batch.images]
@@ -279,7 +279,7 @@ def test_what_may_be_named(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((2, 4, 4), np.uint8))
     pictures = open_images([tmp_path / "1.png", tmp_path / "0.png"], (4, 4, 1))
     assert isinstance(pictures, PictureImages)
-    assert [pictures.title(i) for i in range(2)] == ["1.png", "0.png"]
+    assert [pictures.title(i) for i in range(2)] == [str(tmp_path / "1.png"), str(tmp_path / "0.png")]
     np.testing.assert_array_equal(read_all(pictures)[:, 0, 0, 0], [1, 0])
     arrays = open_images([tmp_path / "a.npy"], (4, 4, 1))
     assert isinstance(arrays, ArrayImages)
