@@ -14,10 +14,12 @@ from xdsl.dialects.builtin import IntegerType, Signedness, i8, i32
 
 from ivit_dialect import reference
 from ivit_dialect.element_types import element_format
+from ivit_dialect.ops.arithmetic import MuliOp, ReduceKind, ReduceOp
 from ivit_dialect.ops.attention import AttentionOp, DeltaSoftmaxAttr
 from ivit_dialect.ops.elementwise import AddOp, LookupOp, RequantOp
 from ivit_dialect.ops.linear import LinearOp, MatmulOp
 from ivit_dialect.ops.nonlinear import LayerNormOp
+from ivit_dialect.ops.shape import SplitHeadsOp
 from ivit_dialect.types import i64_attr
 from lowering.packing import PACKINGS
 
@@ -263,3 +265,35 @@ def test_i8_is_packed_as_it_was() -> None:
     """Weights of 5 to 8 bits are bytes."""
     weight = integers(np.random.default_rng(0), (3, 5), i8)
     assert PACKINGS["panels"].pack([weight], (8, 2)).dtype == np.int8
+
+
+@pytest.mark.parametrize("kind", [ReduceKind.SUM, ReduceKind.MAX])
+@pytest.mark.parametrize("dimension", [1, 2])
+def test_reduce(kind: ReduceKind, dimension: int) -> None:
+    x_type, out = IntegerType(5), IntegerType(9 if kind is ReduceKind.SUM else 5)
+    x = integers(np.random.default_rng(0), (13, 15), x_type, spread=False)
+    function = reference.reduce_sum if kind is ReduceKind.SUM else reference.reduce_max
+    expected = function(x, dimension - 1, element_format(out))
+    operands = Operands()
+    op = ReduceOp(kind, operands.activation(x, x_type), dimension, result(expected, out))
+    check(op, operands, "generic", 2, expected)
+
+
+def test_products_of_6_bits_take_12() -> None:
+    six, twelve = IntegerType(6), IntegerType(12)
+    x = np.arange(-32, 32, dtype=np.int8)[np.newaxis]
+    y = x.T.copy()[np.newaxis]
+    expected = reference.muli(x, y[0], element_format(twelve))
+    operands = Operands()
+    sides = operands.activation(x, six), operands.constant(y, six)
+    check(MuliOp(*sides, result(expected, twelve)), operands, "generic", 2, expected)
+
+
+@pytest.mark.parametrize("kind", [IntegerType(4), IntegerType(12), IntegerType(4, Signedness.UNSIGNED)])
+def test_heads(kind: IntegerType) -> None:
+    x = integers(np.random.default_rng(1), (5, 12), kind)
+    expected = reference.split_heads(x[np.newaxis], 3)[0]
+    operands = Operands()
+    check(
+        SplitHeadsOp(operands.activation(x, kind), result(expected, kind)), operands, "generic", 2, expected
+    )
