@@ -73,6 +73,10 @@ class BoundGraph:
     fixed: dict[str, NDArray[np.float64]] = field(default_factory=dict[str, NDArray[np.float64]])
     """Arrays of nodes that follow from no parameter (the bias of a linear that has none)."""
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> BoundGraph:
+        """Itself: what copies of a model differ in is written to the graph before it is read."""
+        return self
+
 
 def bind(
     model: nn.Module,
@@ -127,12 +131,12 @@ def _import(
     The import sees random parameters: a parameter of zeros or ones (a fresh position embedding, LayerScale)
     would be folded away, which it may not be where it is to be trained.
     """
-    twin = copy.deepcopy(model)
+    twin = copy.deepcopy(model).cpu()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in twin.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator))
-    module = import_module(twin, example, ctx, mean, std)
+    module = import_module(twin, example.cpu(), ctx, mean, std)
     for step in (RaiseTorchPass(), GeneralizeBatchPass()):
         step.apply(ctx, module)
     names = {_bytes(parameter): name for name, parameter in twin.named_parameters()}

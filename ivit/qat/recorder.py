@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,6 +105,10 @@ class Emission:
     function: FuncOp
     store: WeightStore
     recorder: Recorder
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Emission:
+        """Itself: nothing changes it."""
+        return self
 
 
 def emit(function: FuncOp, graph: Graph, recipe: Recipe, pixels: Normalisation | None) -> Emission:

@@ -221,6 +221,20 @@ def test_parameters_written_behind_their_versions_are_seen() -> None:
     assert not torch.equal(before, after)
 
 
+def test_a_copy_goes_its_own_way() -> None:
+    model, x = prepared("avg_pool", **FEW_BITS), images(4)
+    before = model.integers(x)[0]
+    other = copy.deepcopy(model)
+    np.testing.assert_array_equal(other.integers(x)[0], before)
+    trained(other, x, steps=1)
+    assert not np.array_equal(other.integers(x)[0], before)
+    np.testing.assert_array_equal(model.integers(x)[0], before)
+    logits = model(x)
+    other.integers(x)
+    logits.sum().backward()
+    assert_all_agree(model, x)
+
+
 def test_ranges_follow_the_data_in_training_only() -> None:
     model = prepared("avg_pool", ranges="ema")
     before = {key: value.clone() for key, value in model.quantizer.named_buffers()}

@@ -1,0 +1,164 @@
+"""Train the demo model in integers: a few minutes from FP32, before and after.
+
+    apt-get install dataset-fashion-mnist
+    python -m examples.qat_fashion_vit                        # the paper's ops at 8 bits, then 4-bit
+    python -m examples.qat_fashion_vit --only w4a4 -o trained # trained/w4a4.mlir is for: ivit compile
+
+Each setting is calibrated on 128 training images (that alone is "before"), then trained with the float model
+as teacher: AdamW, a cosine schedule, mirrored images. Accuracies are of compiled models on the test split.
+"""
+
+# pyright: strict, reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# (torch is only partly typed)
+
+from __future__ import annotations
+
+import argparse
+import copy
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+import ivit
+import ivit.qat
+from examples.fashion_vit import MEAN, STD, FashionViT, trained
+from examples.train_fashion_vit import DATA, accuracy, augment, learning_rate, load_split, normalise
+
+CALIBRATION, SEED = 128, 1
+LABELS = 0.3
+"""Weight of the labels in the loss; the rest is the teacher's."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How the model is quantised, what becomes of ranges, and the peak learning rate."""
+
+    title: str
+    ranges: str
+    rate: float
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+SETTINGS = {
+    "paper": Setting("W8A8, the paper's ops", "ema", 3e-5, {"recipe": "paper"}),
+    "w4a4": Setting("W4A4", "learned", 2e-4, {"weight_bits": 4, "activation_bits": 4}),
+    "w4a4-paper": Setting(
+        "W4A4, the paper's ops",
+        "learned",
+        2e-4,
+        {"recipe": "paper", "weight_bits": 4, "activation_bits": 4},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Data:
+    """uint8 [N, 28, 28] and labels int64 [N], of both splits."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    test_images: torch.Tensor
+    test_labels: torch.Tensor
+
+
+def load(folder: Path) -> Data:
+    parts: list[torch.Tensor] = []
+    for split in ("train", "t10k"):
+        images, labels = load_split(folder, split)
+        parts += [torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()).long()]
+    return Data(*parts)
+
+
+def top1(model: ivit.qat.QatModel, data: Data) -> float:
+    """Of the compiled model, in percent."""
+    module, weights = model.integer_module()
+    compiled = ivit.compile(module, weights=weights)
+    pixels = data.test_images.numpy()[..., None]
+    hits = sum(
+        int(np.sum(compiled(pixels[i : i + 500]).argmax(1) == data.test_labels[i : i + 500].numpy()))
+        for i in range(0, len(pixels), 500)
+    )
+    return 100 * hits / len(pixels)
+
+
+def train(
+    model: ivit.qat.QatModel, teacher: FashionViT, data: Data, options: argparse.Namespace, rate: float
+) -> float:
+    """Some steps; seconds a step."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
+    started, total = time.perf_counter(), 0.0
+    for step in range(options.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, options.steps, rate)
+        pick = torch.randint(len(data.images), (options.batch,))
+        images = normalise(augment(data.images[pick], 0))
+        with torch.no_grad():
+            target = teacher(images)
+        logits = model(images)
+        loss = LABELS * F.cross_entropy(logits, data.labels[pick])
+        loss = loss + (1 - LABELS) * ivit.qat.distillation_loss(logits, target)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        total += float(loss.detach())
+        if (step + 1) % 25 == 0:
+            each = (time.perf_counter() - started) / (step + 1)
+            print(f"  step {step + 1}: loss {total / 25:.4f}, {1000 * each:.0f} ms a step", flush=True)
+            total = 0.0
+    return (time.perf_counter() - started) / options.steps
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
+    parser.add_argument("--only", choices=SETTINGS, action="append", help="default: paper and w4a4")
+    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, help="peak learning rate; default: the setting's")
+    parser.add_argument("--ranges", choices=("frozen", "ema", "learned"), help="default: the setting's")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("-o", "--output", type=Path, help="folder for checkpoints and .mlir files")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    data = load(options.data)
+    teacher, example = trained()
+    float_top1 = accuracy(teacher, data.test_images, data.test_labels)
+    teacher.eval()
+    print(f"FP32: {float_top1:.2f} %", flush=True)
+    for name in options.only or ["paper", "w4a4"]:
+        setting = SETTINGS[name]
+        torch.manual_seed(SEED)
+        chosen = torch.randperm(len(data.images))[:CALIBRATION]
+        model = ivit.qat.prepare(
+            copy.deepcopy(teacher),
+            example,
+            data.images[chosen].unsqueeze(-1),
+            mean=[MEAN],
+            std=[STD],
+            ranges=options.ranges or setting.ranges,
+            **setting.options,
+        )
+        before = top1(model, data)
+        print(f"{setting.title}: {before:.2f} % before", flush=True)
+        seconds = train(model.train(), teacher, data, options, options.rate or setting.rate)
+        model.eval()
+        after = top1(model, data)
+        print(
+            f"{setting.title}: {before:.2f} % -> {after:.2f} % ({after - float_top1:+.2f} against FP32),"
+            f" {options.steps} steps of {options.batch}, {1000 * seconds:.0f} ms each",
+            flush=True,
+        )
+        if options.output is not None:
+            options.output.mkdir(parents=True, exist_ok=True)
+            torch.save(model.state_dict(), options.output / f"{name}.pt")
+            model.export(options.output / f"{name}.mlir")
+
+
+if __name__ == "__main__":
+    main()
