@@ -96,3 +96,24 @@ plan.program @main(%image: memref<1x4xi8>, %result: memref<1x16xi32>) target "x8
   %b = plan.weight ["b"] packing "columns" [16] at 64 : memref<16xi32>
   plan.launch "linear" ins(%image, %w, %b : memref<1x4xi8>, memref<1x2x32xi8>, memref<16xi32>) outs(%result : memref<1x16xi32>)
 }
+
+// -----
+
+// Memory is of whole bytes; what is stored is clamped to the width and sign of the plan.
+// CHECK-LABEL: func.func private @requant_4xi12(%x: memref<4xi8>, %y: memref<4xi16>
+// CHECK:         arith_ext.extsi {{.*}} : vector<4xi8> to vector<4xi32>
+// CHECK:         arith.maxsi {{.*}}, %c-2048_4xi32
+// CHECK:         arith.minsi {{.*}}, %c2047_4xi32
+// CHECK:         arith_ext.trunci {{.*}} : vector<4xi32> to vector<4xi16>
+// CHECK-LABEL: func.func private @requant_4xui4(%x: memref<4xi16>, %y: memref<4xi8>
+// CHECK:         arith.maxsi {{.*}}, %c0_4xi32
+// CHECK:         arith.minsi {{.*}}, %c15_4xi32
+// CHECK-LABEL: func.func @ivit_main(
+// CHECK:         memref.view %arena[%c0][] : memref<64xi8> to memref<4xi16>
+plan.program @main(%image: memref<4xi8>, %output: memref<4xui4>) target "generic" arena 64 live 64 weights 0 {
+  %x = plan.slice at 0 : memref<4xi12>
+  plan.launch "requant" ins(%image : memref<4xi8>) outs(%x : memref<4xi12>)
+    config {form = "mulhi"} scalars {multiplier = 3 : i64, shift = 40 : i64, zero_point = 0 : i64}
+  plan.launch "requant" ins(%x : memref<4xi12>) outs(%output : memref<4xui4>)
+    config {form = "mulhi"} scalars {multiplier = 3 : i64, shift = 40 : i64, zero_point = 0 : i64}
+}
