@@ -48,7 +48,8 @@ def depth_chart(content: Content) -> str:
             parts.append(
                 element("circle", title(words), class_=f"dot {kind}", cx=x(i), cy=y(_db(db)), r=3, data_row=i)
             )
-    for i in sorted(range(len(rows)), key=lambda i: rows[i].local_sqnr_db)[:MARKED]:
+    for row in content.lowest(MARKED):
+        i = rows.index(row)
         place = x(i), y(_db(min(rows[i].local_sqnr_db, rows[i].sqnr_db))) + 17
         anchor = "end" if i > 0.92 * len(rows) else "middle"
         parts.append(text(*place, rows[i].name, class_=f"mark {anchor}"))

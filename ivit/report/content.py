@@ -6,6 +6,9 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+CLIPPED_FORM = "GELU input"
+"""The form of what a table GELU takes: clipped where GELU is all but zero, which its SQNR cannot know."""
+
 
 @dataclass(frozen=True)
 class HistogramRow:
@@ -112,6 +115,11 @@ class Content:
     tensors: list[TensorRow] = field(default_factory=list[TensorRow])
     costs: list[CostRow] = field(default_factory=list[CostRow])
     launches: list[LaunchRow] = field(default_factory=list[LaunchRow])
+
+    def lowest(self, count: int) -> list[TensorRow]:
+        """The ``count`` tensors with the most error of their own, but for those clipped on purpose."""
+        rows = [row for row in self.tensors if row.form != CLIPPED_FORM]
+        return sorted(rows, key=lambda row: row.local_sqnr_db)[:count]
 
     @property
     def macs(self) -> int:

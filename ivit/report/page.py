@@ -8,7 +8,7 @@ from html import escape
 from importlib.resources import files
 
 from ivit.inspection import size_text
-from ivit.report.charts import bar_chart, depth_chart, spark
+from ivit.report.charts import MARKED, bar_chart, depth_chart, spark
 from ivit.report.content import Content, CostRow, TensorRow
 from ivit.report.costs import ROUNDS
 from ivit.report.words import FAIR_DB, GOOD_DB, count_text, db_text, share_text, time_text
@@ -28,8 +28,8 @@ TENSORS = """\
 inputs. <em>Activations</em> are what linears and attention take, the <em>stream</em> is the residual stream.
 Histograms have the float values as a line and the integers as bars, over the range of the codes (heights by
 square root); a red end marks float values beyond it. <em>At the ends</em> is the share of codes at the least
-or the largest code; <em>clipped</em> is the share of float values beyond them. The input of a table GELU is
-clipped on purpose where GELU is all but zero.</p>"""
+or the largest code; <em>clipped</em> is the share of float values beyond them. A <em>GELU input</em> is
+clipped on purpose where GELU is all but zero, so that its SQNR says little: see the GELU behind it.</p>"""
 
 
 def page(content: Content) -> str:
@@ -104,7 +104,7 @@ def _where(content: Content) -> list[str]:
         '<div class="legend"><span><i style="background:var(--gathered)"></i>gathered</span>'
         '<span><i style="background:var(--local)"></i>of its own</span></div>'
     )
-    worst = sorted(content.tensors, key=lambda row: row.local_sqnr_db)[:3]
+    worst = content.lowest(MARKED)
     names = ", ".join(
         f"<code>{escape(row.name)}</code> ({row.type} {row.form}, {db_text(row.local_sqnr_db)})"
         for row in worst

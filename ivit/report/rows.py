@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ivit.metrics import agreement, cosines, sqnr_db
-from ivit.report.content import HistogramRow, OutputFigures, TensorRow
+from ivit.report.content import CLIPPED_FORM, HistogramRow, OutputFigures, TensorRow
 from ivit.report.measure import Measured, element_of
 from ivit.report.statistics import TensorStatistics
 from passes.emission.records import Record
@@ -61,9 +61,11 @@ def output_figures(integer: NDArray[np.float32], exact: NDArray[np.float32]) -> 
     )
 
 
-def _form(node: Node, bits: int) -> str:
+def _form(node: Node, bits: int, recipe: Recipe) -> str:
     if bits == SUM_BITS:
         return "sums"
+    if isinstance(node, LinearNode) and node.role == "fc1" and recipe.gelu == "exact":
+        return CLIPPED_FORM
     return "stream" if bits == STREAM_BITS and not isinstance(node, INNER) else "activation"
 
 
@@ -71,7 +73,7 @@ def _row(record: Record, statistics: TensorStatistics, rules: ActivationRules) -
     node, codes, steps = record.node, statistics.codes, record.step.ravel()
     bits = element_of(record).width.data
     block = BLOCK.match(node.name)
-    form = _form(node, bits)
+    form = _form(node, bits, rules.recipe)
     exact, integer = statistics.exact_histogram, statistics.integer_histogram
     assert exact is not None
     assert integer is not None

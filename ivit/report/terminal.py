@@ -19,7 +19,7 @@ WORST = 12
 
 def tables(content: Content, every: bool) -> Group:
     """The outputs, the tensors (the worst, or ``every`` one in the order of the model), and the costs."""
-    rows = content.tensors if every else sorted(content.tensors, key=lambda row: row.local_sqnr_db)[:WORST]
+    rows = content.tensors if every else content.lowest(WORST)
     heading = "every tensor" if every else f"where the error enters: the {len(rows)} lowest of their own"
     return Group(_summary(content), _tensors(heading, rows), _costs(content))
 

@@ -28,6 +28,9 @@ BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-c
 NODES = ("norm1", "q", "k", "v", "attention", "proj", "residual1", "norm2", "fc1", "gelu", "fc2", "residual2")
 
 
+LEAST_DB = {"stream": 60, "activation": 25, "GELU input": 15, "sums": 25}
+
+
 class Page(HTMLParser):
     """Every tag closed in order; the tags with their attributes, and the text of table cells."""
 
@@ -114,7 +117,9 @@ def test_the_figures_are_those_of_the_compiled_model(made: Path, content: dict[s
     assert first["sqnr_db"] == pytest.approx(first["local_sqnr_db"], abs=1e-9)
     assert rows["head", "sums"]["sqnr_db"] == pytest.approx(content["output"]["sqnr_db"], abs=0.5)
     for row in rows.values():
-        assert row["local_sqnr_db"] > {"stream": 60, "activation": 25, "sums": 25}[row["form"]], row["name"]
+        assert (
+            row["local_sqnr_db"] > {"stream": 60, "activation": 25, "GELU input": 15, "sums": 25}[row["form"]]
+        ), row["name"]
         assert row["local_sqnr_db"] >= row["sqnr_db"] - 6, row["name"]
         assert sum(row["histogram"]["exact"]) == sum(row["histogram"]["integer"]) == row["values"]
         assert 0 <= row["clipped"] <= 1
