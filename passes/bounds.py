@@ -131,13 +131,14 @@ def _threshold_rows_bound(
 ) -> Bound:
     """From the shares of a row, which sum to 1: the code k means a share above ``thresholds[k] / 2^30``.
 
-    Codes of which the thresholds say no such thing may be those of all ``terms``.
+    Codes of which the thresholds say no such thing may be those of all ``terms``; codes beyond the thresholds
+    do not occur.
     """
-    known = np.zeros(len(weights), np.bool_)
-    if np.all(np.diff(thresholds) <= 0) and len(weights) == len(thresholds) + 1:
-        known[:-1] = thresholds > 0
+    weights = weights[: len(thresholds) + 1]
+    lowest = np.append(thresholds, 0)[: len(weights)]
+    known = (lowest > 0) & bool(np.all(np.diff(thresholds) <= 0))
     positive = np.maximum(weights, 0)
-    shares = (positive[known] << THRESHOLD_BITS) // thresholds[known[:-1]] + 1
+    shares = (positive[known] << THRESHOLD_BITS) // lowest[known] + 1
     most = int(shares.max(initial=0)) + terms * int(positive[~known].max(initial=0))
     least = terms * int(np.maximum(-weights, 0).max())
     low, high = values

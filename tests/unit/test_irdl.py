@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from test_kernels_modules import EXACT, SHIFTS, weights
+from test_kernels_modules import EXACT, PER_HEAD, PROBABILITIES, SHIFTS, weights
 from xdsl.dialects import irdl
 from xdsl.passes import PassPipeline
 from xdsl.printer import Printer
@@ -55,8 +55,11 @@ def test_every_op_is_exported() -> None:
     assert exported == {op.name for op in Ivit.operations}
 
 
+MODULES = {"exact": EXACT, "shifts": SHIFTS, "per_head": PER_HEAD, "probabilities": PROBABILITIES}
+
+
 @pytest.mark.parametrize("pipeline", FORMS, ids=["unfused", "decomposed", "fused"])
-@pytest.mark.parametrize("source", [EXACT, SHIFTS], ids=["exact", "shifts"])
+@pytest.mark.parametrize("source", MODULES.values(), ids=MODULES)
 def test_upstream_reads_and_prints_the_ops(parse: Callable[[str], Any], source: str, pipeline: str) -> None:
     module = parse(generic(source, pipeline))
     assert module.operation.verify()

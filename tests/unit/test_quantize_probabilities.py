@@ -171,6 +171,14 @@ def test_bounds_without_order_are_those_of_any_code() -> None:
     assert bound_of(codes, 100)[1] < 127 * 100 << 14
 
 
+def test_bounds_with_more_or_fewer_shifts_than_codes() -> None:
+    """Shifts that no code has count for nothing; codes without a shift break a condition of the op."""
+    codes = log2_codes(4)
+    thresholds = codes.integer_thresholds()
+    assert bound_of(codes, 50, thresholds[:3])[1] <= 127 * (50 << 11) + 127 * (1 << 15)
+    assert bound_of(codes, 50, np.append(thresholds, [0, 0]).astype(np.int32)) == bound_of(codes, 50)
+
+
 FORMS = [("uniform", 16, 0.997), ("uniform", 8, 0.99), ("log2", 4, 0.97), ("sulq", 3, 0.95)]
 
 
