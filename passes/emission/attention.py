@@ -21,7 +21,7 @@ from passes.quantization import scales
 from passes.quantization.dyadic import channel_dyadics, nearest_dyadic, row_dividend
 from passes.quantization.scales import Scale
 from passes.quantization.shift_exp import softmax_shift
-from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, softmax_table
+from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, TABLE_BITS, softmax_table
 
 LEAST_ROW_SUM = 255
 """The row's maximum itself has the code 255."""
@@ -45,7 +45,7 @@ def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
     context = scales.symmetric(node.calibrated().shifted(-offset), emitter.recipe.context_bits)
     scores = scores_of(emitter, node, offset)
     build = emitter.build
-    table = build.shared("softmax.table", softmax_table())
+    table = build.shared("softmax.table", softmax_table(min(emitter.recipe.probability_bits, TABLE_BITS)))
     softmax = SoftmaxOp(scores.value, table, *index_scale(emitter, node, scores, SOFTMAX_RANGE))
     codes = build.append(softmax, f"{node.name}.codes")
     softmax.sum.name_hint = f"{node.name}.sum".replace(".", "_")

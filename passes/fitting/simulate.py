@@ -14,6 +14,7 @@ from passes.graph.evaluate import Tensor
 from passes.quantization.log_codes import LogCodes
 from passes.quantization.recipes import Recipe
 from passes.quantization.scales import Scale
+from passes.quantization.tables import TABLE_BITS, softmax_levels
 
 Change: TypeAlias = Callable[[Tensor], Tensor]
 CODES = 255
@@ -39,15 +40,23 @@ def probability_change(recipe: Recipe, codes: LogCodes | None) -> Change:
         return _uniform(recipe.probability_bits)
     match recipe.probabilities:
         case "deferred":
-            return _deferred
+            return _deferred(min(recipe.probability_bits, TABLE_BITS))
         case _:
             return _uniform(recipe.probability_bits)
 
 
-def _deferred(p: Tensor) -> Tensor:
-    codes = np.rint(p / p.max(axis=-1, keepdims=True) * np.float32(CODES))
-    codes /= codes.sum(axis=-1, keepdims=True)
-    return codes
+def _deferred(bits: int) -> Change:
+    """Levels below the row's largest; all u8 levels at 8 bits."""
+    levels = np.arange(256) if bits == TABLE_BITS else np.sort(softmax_levels(bits))
+    levels = levels.astype(np.float32)
+    between = (levels[1:] + levels[:-1]) / 2
+
+    def change(p: Tensor) -> Tensor:
+        codes = levels[np.searchsorted(between, p / p.max(axis=-1, keepdims=True) * np.float32(CODES))]
+        codes /= codes.sum(axis=-1, keepdims=True)
+        return codes
+
+    return change
 
 
 def _coded(codes: LogCodes) -> Change:

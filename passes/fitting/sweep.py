@@ -40,7 +40,7 @@ from passes.quantization import scales
 from passes.quantization.activations import ActivationRules
 from passes.quantization.log_codes import LogCodes, log2_parameters
 from passes.quantization.recipes import Recipe
-from passes.quantization.scales import Scale
+from passes.quantization.scales import ChannelRange, Scale
 from passes.quantization.sulq import sulq_parameters
 
 Progress: TypeAlias = Callable[[int, int], None]

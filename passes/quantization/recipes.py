@@ -127,8 +127,7 @@ def _for_few_bits(chosen: dict[str, Any], preset: Recipe) -> dict[str, Any]:
     bits = min(chosen.get(name, 8) for name in ("norm_bits", "qkv_bits", "context_bits", "gelu_bits"))
     if bits < NARROW:
         implied |= {"ranges": "mse", "ranges_below": NARROW}
-        if chosen.get("softmax", preset.softmax) == "exact":
-            implied |= {"probabilities": "sulq", "probability_bits": bits}
+        implied["probability_bits"] = bits
     return implied
 
 

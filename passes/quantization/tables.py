@@ -12,19 +12,38 @@ from passes.quantization.scales import Scale
 SOFTMAX_RANGE = 8.0
 """Differences from the row maximum beyond which an exponential counts as 0: e^-8 is a twelfth of a code."""
 SOFTMAX_STEPS = 255
+TABLE_BITS = 8
+EXPONENTIAL_ONE = 1 << 16
+EXPONENTIAL_RANGE = 10.5
+"""Of the exponentials in Q16: e^-10.5 is less than a step of 15 bits."""
 
 
-def softmax_table() -> NDArray[np.uint8]:
-    """uint8 [256]: ``round(255 * e^(-8 i / 255))``; entry 0 is 255, the clamped tail, entry 255, is 0."""
+def softmax_table(bits: int = 8) -> NDArray[np.uint8]:
+    """uint8 [256]: ``round(255 * e^(-8 i / 255))``; entry 0 is 255, the clamped tail, entry 255, is 0.
+
+    Below 8 bits the entries are the nearest of ``softmax_levels(bits)``, so that codes of ``bits`` say all.
+    """
     steps = np.arange(SOFTMAX_STEPS + 1, dtype=np.float64)
-    table = np.rint(255.0 * np.exp(-SOFTMAX_RANGE / SOFTMAX_STEPS * steps)).astype(np.uint8)
+    exponentials = 255.0 * np.exp(-SOFTMAX_RANGE / SOFTMAX_STEPS * steps)
+    table = np.rint(exponentials).astype(np.uint8)
+    if bits < TABLE_BITS:
+        levels = softmax_levels(bits)
+        table = levels[np.abs(exponentials[:, None] - levels[None, :].astype(np.float64)).argmin(axis=1)]
     table[SOFTMAX_STEPS] = 0
     return table
 
 
-EXPONENTIAL_ONE = 1 << 16
-EXPONENTIAL_RANGE = 10.5
-"""Of the exponentials in Q16: e^-10.5 is less than a step of 15 bits."""
+def softmax_levels(bits: int) -> NDArray[np.uint8]:
+    """uint8 [2^bits], falling from 255 to 0: floating point of ``bits - 3`` bits of mantissa over 8 octaves.
+
+    Four bits are 255, 170, 128, 85, 64, … 1, 0: each next to a power of two or halfway between two. The
+    division by the row's sum is left for later, so that a code need only be right beside the row's largest;
+    that is what uniform, log2 and SULQ codes of divided probabilities have to spend codes on.
+    """
+    mantissas = np.arange(1 << max(bits - 3, 0)) / (1 << max(bits - 3, 0)) + 1.0
+    levels = np.sort((mantissas[None, :] * np.exp2(np.arange(8.0))[:, None]).ravel())[::-1]
+    kept = np.rint(levels[: (1 << bits) - 1] * (255.0 / levels[0]))
+    return np.append(kept, 0).astype(np.uint8)
 
 
 def exponential_table() -> NDArray[np.int32]:
