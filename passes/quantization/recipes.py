@@ -58,7 +58,7 @@ class Recipe:
         return (
             self.ranges != "minmax"
             or self.weight_clip != "minmax"
-            or self.probabilities == "sulq"
+            or self.probabilities in CODED
             or self.fits_weights
         )
 

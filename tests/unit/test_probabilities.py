@@ -280,6 +280,20 @@ def test_kernels(
 
 
 @ON_EVERY_TARGET
+def test_kernels_of_long_rows(target: str) -> None:
+    """4096 tokens and a tail; equal scores have the largest sum."""
+    x = np.zeros((2, 4099), np.int32)
+    x[1] = np.random.default_rng(0).integers(-600, 1, 4099)
+    operands, values, _ = operands_of(x, [TABLE], 1)
+    op = NormalizedSoftmaxOp(values[0], values[1], 1, 1, 32768, result(x.shape, np.int16))
+    check(op, operands, target, 2, normalized_softmax(x, TABLE, 1, 1, 32768, np.int16))
+    thresholds = default_sulq(4).integer_thresholds()
+    operands, values, _ = operands_of(x, [TABLE, thresholds], 1)
+    op = ThresholdSoftmaxOp(values[0], values[1], values[2], 1, 1, result(x.shape, np.uint8))
+    check(op, operands, target, 2, threshold_softmax(x, TABLE, thresholds, 1, 1, np.uint8))
+
+
+@ON_EVERY_TARGET
 def test_kernels_around_every_index(target: str) -> None:
     """Differences at which the table's index changes, and their neighbours."""
     for scale in (1.0, 0.1, 0.003):
