@@ -127,7 +127,8 @@ def _for_few_bits(chosen: dict[str, Any], preset: Recipe) -> dict[str, Any]:
     bits = min(chosen.get(name, 8) for name in ("norm_bits", "qkv_bits", "context_bits", "gelu_bits"))
     if bits < NARROW:
         implied |= {"ranges": "mse", "ranges_below": NARROW}
-        implied["probability_bits"] = bits
+        # Uniform codes of so few bits lose most of a row.
+        implied |= {"probabilities": "deferred", "probability_bits": bits}
     return implied
 
 

@@ -223,5 +223,7 @@ def test_bits_of_codes() -> None:
     assert resolve(QuantizeOptions(probabilities="log2")).probability_bits == 4
     assert resolve(QuantizeOptions(probabilities="sulq", probability_bits=3)).probability_bits == 3
     assert resolve(QuantizeOptions(probabilities="uniform")).probability_bits == 16
+    few = resolve(QuantizeOptions(recipe="best", activation_bits=4))
+    assert (few.probabilities, few.probability_bits) == ("deferred", 4)
     with pytest.raises(ValueError, match="probabilities=log2 has 2 to 8 bits, got probability_bits=9"):
         resolve(QuantizeOptions(probabilities="log2", probability_bits=9))
