@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ivit.report.content import Content, HistogramRow, TensorRow
+from ivit.report.content import CLIPPED_FORM, Content, HistogramRow, TensorRow
 from ivit.report.svg import element, number, picture, polyline, text, ticks, title
 from ivit.report.words import db_text
 
@@ -27,34 +27,44 @@ def depth_chart(content: Content) -> str:
     shown = [value for row in rows for value in (_db(row.sqnr_db), _db(row.local_sqnr_db))]
     low = max(LEAST_DB, 10 * math.floor((min(shown, default=0) - MARGIN_DB) / 10))
     high = min(MOST_DB, 10 * math.ceil(max(shown, default=60) / 10))
-    inner = WIDTH - LEFT - RIGHT
-    step = inner / max(1, len(rows))
+    step = (WIDTH - LEFT - RIGHT) / max(1, len(rows))
 
     def x(place: float) -> float:
         return LEFT + step * (place + 0.5)
 
     def y(db: float) -> float:
-        return TOP + (high - min(max(db, low), high)) * (DEPTH_HEIGHT - TOP - BOTTOM) / max(high - low, 1)
+        return TOP + (high - min(_db(db), high)) * (DEPTH_HEIGHT - TOP - BOTTOM) / max(high - low, 1)
 
-    parts = [*_blocks(rows, step), *_levels(low, high, y)]
-    parts += [
-        element("line", class_="stem", x1=x(i), x2=x(i), y1=y(_db(row.local_sqnr_db)), y2=y(_db(row.sqnr_db)))
-        for i, row in enumerate(rows)
+    line = [(x(i), y(row.sqnr_db)) for i, row in enumerate(rows) if row.form != CLIPPED_FORM]
+    parts = [
+        *_blocks(rows, step),
+        *_levels(low, high, y),
+        *(
+            element("line", "", class_="stem", x1=x(i), x2=x(i), y1=y(row.local_sqnr_db), y2=y(row.sqnr_db))
+            for i, row in enumerate(rows)
+        ),
+        polyline(line, class_="gathered"),
+        *(dot for i, row in enumerate(rows) for dot in _dots(i, row, x(i), y)),
+        *(_mark(content, row, x, y) for row in content.lowest(MARKED)),
     ]
-    parts.append(polyline([(x(i), y(_db(row.sqnr_db))) for i, row in enumerate(rows)], class_="gathered"))
-    for i, row in enumerate(rows):
-        words = tooltip(row)
-        for kind, db in (("local", row.local_sqnr_db), ("gathered-dot", row.sqnr_db)):
-            parts.append(
-                element("circle", title(words), class_=f"dot {kind}", cx=x(i), cy=y(_db(db)), r=3, data_row=i)
-            )
-    for row in content.lowest(MARKED):
-        i = rows.index(row)
-        place = x(i), y(_db(min(rows[i].local_sqnr_db, rows[i].sqnr_db))) + 17
-        anchor = "end" if i > 0.92 * len(rows) else "middle"
-        parts.append(text(*place, rows[i].name, class_=f"mark {anchor}"))
     label = "SQNR of every tensor in the order of the model"
     return picture(WIDTH, DEPTH_HEIGHT, parts, label, class_="chart depth")
+
+
+def _dots(place: int, row: TensorRow, x: float, y: Callable[[float], float]) -> list[str]:
+    aside = " aside" if row.form == CLIPPED_FORM else ""
+    return [
+        element("circle", title(tooltip(row)), class_=kind + aside, cx=x, cy=y(db), r=3, data_row=place)
+        for kind, db in (("dot local", row.local_sqnr_db), ("dot gathered-dot", row.sqnr_db))
+    ]
+
+
+def _mark(content: Content, row: TensorRow, x: Callable[[float], float], y: Callable[[float], float]) -> str:
+    """The name of ``row`` below its dots."""
+    place, count = content.tensors.index(row), len(content.tensors)
+    anchor = "end" if place > 0.92 * count else "middle"
+    lower = y(min(row.local_sqnr_db, row.sqnr_db))
+    return text(x(place), lower + 17, row.name, class_=f"mark {anchor}")
 
 
 def _db(value: float) -> float:
