@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ivit_dialect.ops.fqvit import MOST_CODE_BITS
 from passes.graph.evaluate import Tensor
 from passes.quantization.log_codes import LogCodes
 from passes.quantization.recipes import Recipe
@@ -17,6 +18,8 @@ from passes.quantization.scales import Scale
 from passes.quantization.tables import TABLE_BITS, softmax_levels
 
 Change: TypeAlias = Callable[[Tensor], Tensor]
+LEAST_PROBABILITY = 2.0**-24
+"""Below, all codes are the zero level."""
 CODES = 255
 """Largest code of the deferred form's exponentials."""
 
@@ -36,6 +39,8 @@ def probability_change(recipe: Recipe, codes: LogCodes | None) -> Change:
     """What the recipe's form of softmax makes of probabilities [H, T, T]; ``codes``: of log2 and SULQ."""
     if codes is not None:
         return _coded(codes)
+    if recipe.softmax == "fqvit":
+        return _log_int(min(recipe.probability_bits, MOST_CODE_BITS))
     if recipe.softmax != "exact":
         return _uniform(recipe.probability_bits)
     match recipe.probabilities:
@@ -64,6 +69,18 @@ def _coded(codes: LogCodes) -> Change:
 
     def change(p: Tensor) -> Tensor:
         return levels[codes.encode(p)]
+
+    return change
+
+
+def _log_int(bits: int) -> Change:
+    """FQ-ViT's powers of two: of the whole number nearest to ``1 / p``, rounded up from 1.5 on."""
+
+    def change(p: Tensor) -> Tensor:
+        share = np.rint(np.float32(1) / np.maximum(p, np.float32(LEAST_PROBABILITY)))
+        code = np.floor(np.log2(share))
+        code += share >= np.float32(1.5) * np.exp2(code)
+        return np.where(code < 1 << bits, np.exp2(-code), np.float32(0))
 
     return change
 
