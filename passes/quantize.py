@@ -32,6 +32,7 @@ from ivit_dialect.torch.entry import main_function
 from passes.calibration.images import load_images
 from passes.calibration.inputs import calibration_inputs
 from passes.emission.floating import mark_simulation
+from passes.emission.fqvit import layernorm_notice
 from passes.emission.function import emit_function
 from passes.emission.gelu import paper_notice
 from passes.emission.records import Record
@@ -94,12 +95,14 @@ def quantize(
         fit(graph, recipe, graph_images(inputs, pixels), progress)
     integers = WeightStore()
     lowered = emit_function(function, graph, recipe, pixels, integers, records=records)
-    notice = paper_notice(graph.live()) if recipe.gelu == "ivit" else None
-    if notice is not None:
-        print(f"{QuantizePass.name}: {notice}", file=sys.stderr)
-    simulation = mark_simulation(module, recipe)
-    if simulation is not None:
-        print(f"{QuantizePass.name}: {simulation}", file=sys.stderr)
+    notices = [
+        paper_notice(graph.live()) if recipe.gelu == "ivit" else None,
+        layernorm_notice(graph.live()) if recipe.layernorm == "fqvit" else None,
+        mark_simulation(module, recipe),
+    ]
+    for notice in notices:
+        if notice is not None:
+            print(f"{QuantizePass.name}: {notice}", file=sys.stderr)
     module.body.block.insert_op_before(lowered, function)
     module.body.block.erase_op(function)
     for name in (MEAN, STD):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from xdsl.dialects.builtin import IntegerType, i8, i32
 
@@ -10,7 +12,7 @@ from ivit_dialect.ops.shift_matmul import MOST_SHIFT, ShiftMatmulOp
 from passes.emission.attention import score_range, scores_of
 from passes.emission.context import requantised_context
 from passes.emission.emitter import Emitter, Quantised
-from passes.graph.nodes import AttentionNode, NormNode
+from passes.graph.nodes import AttentionNode, Node, NormNode
 from passes.quantization import ibert
 from passes.quantization.fqvit import CODE_BITS, code_shifts, ptf_factors, ptf_integers, ptf_scale
 from passes.quantization.norms import norm_epsilon
@@ -28,7 +30,11 @@ def softmax(emitter: Emitter, node: AttentionNode) -> Quantised:
     x = build.requant(scores.value, scores.step / scale.step, i8, 0, f"{node.name}.scores_i8")
     op = LogIntSoftmaxOp(x, integers.x0, integers.b, integers.c, integers.n, bits)
     codes = build.append(op, f"{node.name}.codes")
-    shifts = build.shared("softmax.shifts", code_shifts(bits))
+    array = code_shifts(bits)
+    shifts = build.shared("softmax.shifts", array)
+    levels = np.where(array < 0, 0.0, np.exp2(array.astype(np.float64) - MOST_SHIFT))
+    emitter.note(node, x, scale.step, part="scores")
+    emitter.note(node, codes, 1.0, part="probabilities", levels=levels)
     values = scores.values
     product = ShiftMatmulOp(codes, values.value, shifts, build.tensor(values.value, i32))
     weighed = build.append(product, f"{node.name}.context")
@@ -54,3 +60,15 @@ def layernorm(emitter: Emitter, node: NormNode, scale: Scale, element: IntegerTy
         build.tensor(x, element),
     )
     return Quantised(build.append(op, node.name), scale)
+
+
+def layernorm_notice(nodes: Iterable[Node]) -> str | None:
+    """One line where calibration recorded no ranges of channels for ``layernorm``; None where it did."""
+    norms = [node for node in nodes if isinstance(node, NormNode)]
+    unknown = sum(node.source.node.channel_range is None for node in norms)
+    if not unknown:
+        return None
+    return (
+        f"layernorm=fqvit: the inputs of {unknown} of {len(norms)} LayerNorms have no recorded ranges of"
+        " channels and get one scale for all; calibrate again"
+    )

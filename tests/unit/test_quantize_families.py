@@ -19,7 +19,9 @@ from ivit_dialect.store import StoreContext
 from lowering.compile import compile_program
 from lowering.plan_memory import PlanMemoryPass
 from lowering.targets import host_target
+from passes.emission.fqvit import layernorm_notice
 from passes.fitting.simulate import probability_change
+from passes.graph.nodes import ImageNode, NormNode, TokenSlice
 from passes.lower_to_int import LowerToIntOptions
 from passes.pipelines import FUSE
 from passes.quantization import fqvit
@@ -81,7 +83,9 @@ def test_float_family_is_simulated(capsys: pytest.CaptureFixture[str]) -> None:
 def test_integer_families_are_no_simulation(capsys: pytest.CaptureFixture[str]) -> None:
     lowered = lower(plain_text("vit", "high-level"), FQVIT)
     assert SIMULATION not in lowered.module.attributes
-    assert "simulation" not in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "simulation" not in told
+    assert "layernorm=fqvit" not in told
 
 
 @pytest.mark.parametrize("recipe", ["paper", "default", "best"])
@@ -92,6 +96,26 @@ def test_other_softmaxes_leave_out_the_forms_of_the_exact_one(recipe: str, famil
     assert (resolve(options).softmax, resolve(options).probabilities) == (family, "deferred")
     with pytest.raises(ValueError, match=f"sulq goes with softmax=exact, not with softmax={family}"):
         resolve(replace(options, probabilities="sulq"))
+
+
+def test_norms_without_ranges_of_channels_are_told() -> None:
+    """Once; a model that was calibrated here has them all."""
+    image = ImageNode(tokens=4, channels=1, origin="x", height=2, width=2, centre=np.zeros(1))
+    norm = NormNode(
+        tokens=4,
+        channels=1,
+        origin="n",
+        source=TokenSlice(image, 0, 4),
+        gamma=np.ones(1),
+        beta=np.zeros(1),
+        eps=1e-6,
+    )
+    assert layernorm_notice([image, norm]) == (
+        "layernorm=fqvit: the inputs of 1 of 1 LayerNorms have no recorded ranges of channels"
+        " and get one scale for all; calibrate again"
+    )
+    image.channel_range = ChannelRange(np.zeros(1), np.ones(1))
+    assert layernorm_notice([image, norm]) is None
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
