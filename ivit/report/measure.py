@@ -18,11 +18,12 @@ from ivit.report.statistics import Codes, TensorStatistics
 from ivit_dialect.store import WeightStore
 from ivit_dialect.types import integer_range, tensor_types
 from passes.emission.records import Record
-from passes.graph.evaluate import Tensor, run_graph, split_heads
-from passes.graph.nodes import Graph, Node
+from passes.graph.evaluate import Tensor, run_graph, softmax, split_heads
+from passes.graph.nodes import AttentionNode, Graph, Node
 
 MOST_BYTES = 1 << 28
 """Of float values at hand at once."""
+PROBABILITIES = "probabilities"
 FULL_RANGE = 16
 """Types up to so many bits are used over their whole range; wider ones are accumulators."""
 
@@ -85,12 +86,13 @@ class _Comparison:
     graph: Graph
     records: list[Record] = field(init=False)
     statistics: dict[SSAValue, TensorStatistics] = field(init=False)
+    _nodes: dict[str, Node] = field(init=False)
     _by_value: dict[SSAValue, Record] = field(init=False)
     _exact: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
 
     def __post_init__(self) -> None:
-        known = {node.name for node in self.graph.live()}
-        self._by_value = {record.value: record for record in self.given if record.node.name in known}
+        self._nodes = {node.name: node for node in self.graph.live()}
+        self._by_value = {record.value: record for record in self.given if record.node.name in self._nodes}
         self._runner = Runner(self.module, self.store)
         self.records = [self._by_value[value] for value in self._runner.results if value in self._by_value]
         self.statistics = {record.value: TensorStatistics(codes_of(record)) for record in self.records}
@@ -108,8 +110,7 @@ class _Comparison:
         def visit(value: SSAValue, codes: NDArray[Any]) -> None:
             record = self._by_value.get(value)
             if record is not None:
-                exact = self._exact_like(record.node, codes)
-                self.statistics[value].add(exact, codes, record.reals(codes))
+                self.statistics[value].add(self._exact_like(record, codes), codes, record.reals(codes))
 
         return self._runner.run(images, visit)
 
@@ -120,23 +121,27 @@ class _Comparison:
             record = self._by_value.get(value)
             if record is None:
                 return None
-            exact, statistics = self._exact_like(record.node, codes), self.statistics[value]
+            exact, statistics = self._exact_like(record, codes), self.statistics[value]
             statistics.add_local(exact, record.reals(codes))
+            if record.part == PROBABILITIES:  # they are read with their row's sum, which would not fit
+                return None
             return record.integers(exact, statistics.codes.least, statistics.codes.most).astype(codes.dtype)
 
         self._runner.run(images, visit)
 
-    def _exact_like(self, node: Node, codes: NDArray[Any]) -> NDArray[np.float64]:
-        """The float value of ``node`` in the shape of its integers."""
-        value = self._exact[node.name].astype(np.float64)
-        if codes.ndim == 4:
-            return split_heads_like(value, codes)
-        return value.reshape(codes.shape)
+    def _exact_like(self, record: Record, codes: NDArray[Any]) -> NDArray[np.float64]:
+        """The float value of what is recorded, in the shape of its integers."""
+        node = self._nodes[record.node.name]
+        if record.part and isinstance(node, AttentionNode):
+            return self._attention(node, record.part)
+        return self._exact[node.name].astype(np.float64).reshape(codes.shape)
 
-
-def split_heads_like(value: NDArray[Any], codes: NDArray[Any]) -> NDArray[Any]:
-    """[N, T, C] in the shape [N, H, T, D] of ``codes``."""
-    return split_heads(value, codes.shape[1])
+    def _attention(self, node: AttentionNode, part: str) -> NDArray[np.float64]:
+        """Scores or probabilities [N, H, T, T] of ``node``."""
+        query, key = (self._exact[each.name] for each in (node.query, node.key))
+        q, k = (split_heads(each, node.heads) for each in (query, key))
+        scores = np.matmul(q, k.swapaxes(-1, -2)) * np.float32(node.scale)
+        return (softmax(scores) if part == PROBABILITIES else scores).astype(np.float64)
 
 
 def element_of(record: Record) -> IntegerType:
@@ -148,6 +153,8 @@ def element_of(record: Record) -> IntegerType:
 def codes_of(record: Record) -> Codes:
     """The codes of the recorded value, and the reals that they reach."""
     least, most = integer_range(element_of(record))
+    if record.part == PROBABILITIES:  # 0 and 1 are among them: neither end is a limit
+        return Codes(least - 1, most + 1)
     if record.step.size > 1 or record.zero_point.size > 1 or most - least >= 1 << FULL_RANGE:
         return Codes(least, most)
     ends = record.reals(np.array([least - 0.5, most + 0.5]))

@@ -39,6 +39,7 @@ OPS: dict[type[Node], str] = {
     MeanNode: "mean",
     JoinNode: "join",
 }
+PARTS = {"scores": "scores", "probabilities": "softmax"}
 SUM_BITS, STREAM_BITS = 32, 16
 INNER = (LinearNode, GeluNode, AttentionNode)
 """Kinds whose 16-bit form is no part of the residual stream."""
@@ -71,7 +72,8 @@ def _form(node: Node, bits: int, recipe: Recipe) -> str:
 
 def _row(record: Record, statistics: TensorStatistics, rules: ActivationRules) -> TensorRow:
     node, codes, steps = record.node, statistics.codes, record.step.ravel()
-    bits = element_of(record).width.data
+    element = element_of(record)
+    bits = element.width.data
     block = BLOCK.match(node.name)
     form = _form(node, bits, rules.recipe)
     exact, integer = statistics.exact_histogram, statistics.integer_histogram
@@ -79,11 +81,11 @@ def _row(record: Record, statistics: TensorStatistics, rules: ActivationRules) -
     assert integer is not None
     weighs = isinstance(node, LinearNode | ConvNode) and form == "sums"
     return TensorRow(
-        name=node.name,
+        name=record.name,
         block=int(block[1]) if block else None,
-        op=OPS.get(type(node), "other"),
+        op=PARTS.get(record.part) or OPS.get(type(node), "other"),
         form=form,
-        type=f"{'ui' if codes.least == 0 else 'i'}{bits}",
+        type=str(element),
         bits=bits,
         weight_bits=rules.weight_bits(node) if weighs else None,
         step=float(np.median(steps)),

@@ -49,6 +49,7 @@ def exact(emitter: Emitter, node: AttentionNode) -> Quantised:
     softmax = SoftmaxOp(scores.value, table, *index_scale(emitter, node, scores, SOFTMAX_RANGE))
     codes = build.append(softmax, f"{node.name}.codes")
     softmax.sum.name_hint = f"{node.name}.sum".replace(".", "_")
+    emitter.note(node, codes, 1.0, part="probabilities", by_row=True)
     weighed = weigh(emitter, node, codes, scores.values)
     dividend = row_dividend(scores.values.scale.step / context.step, LEAST_ROW_SUM)
     result = build.tensor(weighed, IntegerType(emitter.recipe.context_bits))
@@ -96,7 +97,9 @@ def weigh_rounded_scores(
     assert isinstance(scores.step, float), "scores of a step for each head go through a table"
     build = emitter.build
     x = build.requant(scores.value, scores.step / scale.step, i8, 0, f"{node.name}.scores_i8")
+    emitter.note(node, x, scale.step, part="scores")
     probabilities = build.append(softmax(x), f"{node.name}.probabilities")
+    emitter.note(node, probabilities, step, part="probabilities")
     weighed = weigh(emitter, node, probabilities, scores.values)
     ratio = scores.values.scale.step * step / context.step
     narrow = build.requant(weighed, ratio, element, 0, f"{node.name}.context_i{emitter.recipe.context_bits}")
@@ -134,7 +137,10 @@ def scores_of(emitter: Emitter, node: AttentionNode, offset: float) -> Scores:
     batch, heads, tokens, _ = type_of(query).get_shape()
     product = MatmulOp(query, key, TensorType(i32, (batch, heads, tokens, tokens)), transpose_b=True)
     value = emitter.build.append(product, f"{node.name}.scores")
-    return Scores(value, q_steps * k_steps * node.scale, Quantised(values, Scale(v_step)))
+    steps = q_steps * k_steps * node.scale
+    by_head = steps.reshape(-1, 1, 1) if isinstance(steps, np.ndarray) else steps
+    emitter.note(node, value, by_head, part="scores")
+    return Scores(value, steps, Quantised(values, Scale(v_step)))
 
 
 def _heads(

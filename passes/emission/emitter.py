@@ -90,10 +90,13 @@ class Emitter:
         step: float | NDArray[np.float64],
         zero_point: int | NDArray[np.int64] = 0,
         offset: float = 0.0,
+        part: str = "",
+        by_row: bool = False,
+        levels: NDArray[np.float64] | None = None,
     ) -> None:
-        """Remember that ``value`` stands for ``node``; the last word on a value counts."""
+        """Remember what ``value`` stands for (``Record``); the last word on a value counts."""
         numbers = np.asarray(step, np.float64), np.asarray(zero_point, np.int64), np.asarray(offset)
-        self.records[value] = Record(node, value, *numbers)
+        self.records[value] = Record(node, value, *numbers, part, by_row, levels)
 
     def accumulator(self, node: LinearNode | ConvNode) -> Accumulator:
         """int32 products plus bias."""

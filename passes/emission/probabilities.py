@@ -41,6 +41,7 @@ def uniform(emitter: Emitter, node: AttentionNode) -> Quantised:
     probabilities = build.append(
         NormalizedSoftmaxOp(scores.value, table, *scale, unit, result), f"{node.name}.probabilities"
     )
+    emitter.note(node, probabilities, 1 / unit, part="probabilities")
     weighed = weigh(emitter, node, probabilities, scores.values)
     return _narrowed(emitter, node, weighed, scores.values.scale.step / unit, offset)
 
@@ -73,6 +74,7 @@ def _shifted_context(emitter: Emitter, node: AttentionNode, scores: Scores, code
     result = build.tensor(scores.value, code_type(codes.bits))
     softmax = ThresholdSoftmaxOp(scores.value, table, thresholds, *scale, result)
     coded = build.append(softmax, f"{node.name}.codes")
+    emitter.note(node, coded, 1.0, part="probabilities", levels=codes.levels)
     shifts = build.constant(f"{node.name}.shifts", codes.shifts())
     eta = codes.integer_eta()
     product = ShiftMatmulOp(

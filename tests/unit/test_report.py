@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_records_there_and_back() -> None:
     assert record(0.5, 2, 1.0).reals(np.array([4])).tolist() == [2.0]
     assert record(0.5).integers(np.array([-99.0, 99.0]), -8, 7).tolist() == [-8, 7]
     assert record([0.5, 0.0]).integers(np.array([3.0, 3.0]), -8, 7).tolist() == [6, 0]
+
+
+def test_records_of_probabilities() -> None:
+    codes = np.array([[255, 0, 255], [1, 2, 1], [0, 0, 0]], np.uint8)
+    shares = replace(record(1.0), part="probabilities", by_row=True)
+    np.testing.assert_array_equal(shares.reals(codes), [[0.5, 0, 0.5], [0.25, 0.5, 0.25], [0, 0, 0]])
+    coded = replace(record(1.0), part="probabilities", levels=np.array([1.0, 0.5, 0.0]))
+    np.testing.assert_array_equal(coded.reals(np.array([[2, 1], [0, 2]], np.uint8)), [[0, 0.5], [1, 0]])
+    assert (coded.name, record(1.0).name) == ("probabilities", "")
 
 
 def test_kinds_of_ops() -> None:
