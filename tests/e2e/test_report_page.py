@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -21,6 +23,7 @@ from ivit.metrics import agreement, sqnr_db
 from ivit.report.collect import Request, measure_source
 from ivit.report.content import TensorRow
 from ivit.report.rows import tensor_rows
+from ivit.report.words import db_text
 from ivit.source import open_source
 from passes.lower_to_int import LowerToIntOptions
 
@@ -213,11 +216,41 @@ def test_bad_input_is_one_line_and_leaves_nothing(
     assert sorted(folder.iterdir()) == before
 
 
+PROBE = """<script>
+const click = (node) => node.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+const seen = { shown: document.getElementById("shown").textContent };
+const cells = (column) => [...document.querySelectorAll("#tensors tbody tr:not([hidden])")]
+  .map((row) => row.cells[column].textContent);
+const names = () => cells(0);
+seen.all = names();
+const buttons = [...document.querySelectorAll("#tensors th button")];
+const sorting = buttons.find((button) => button.textContent === "of its own");
+click(sorting);
+seen.lowest = cells(5)[0];
+click(sorting);
+seen.highest = cells(5)[0];
+const find = document.getElementById("find");
+find.value = "BLOCK0 fc1";
+find.dispatchEvent(new Event("input"));
+seen.found = names();
+click(document.querySelector(".dot[data-row='0']"));
+seen.chosen = document.querySelector("#tensors tr.chosen td.name").textContent;
+seen.afterwards = names().length;
+click(document.getElementById("theme"));
+seen.theme = document.documentElement.dataset.theme;
+seen.wide = document.documentElement.scrollWidth <= innerWidth;
+document.body.dataset.seen = JSON.stringify(seen);
+</script></body>"""
+"""What a reader does with the page, and what there is to see of it."""
+
+
 def test_the_page_in_a_browser(report: Path, content: dict[str, Any]) -> None:
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    count = len(content["tensors"])
+    text = (report / "r.html").read_text(encoding="utf-8")
+    probed = report / "probed.html"
+    probed.write_text(text.replace("</body>", PROBE), encoding="utf-8")
     command = [
         browser,
         "--headless",
@@ -227,8 +260,23 @@ def test_the_page_in_a_browser(report: Path, content: dict[str, Any]) -> None:
         "--dump-dom",
     ]
     done = subprocess.run(
-        [*command, (report / "r.html").as_uri()], capture_output=True, text=True, timeout=60, check=False
+        [*command, "--dump-dom", "--window-size=1280,900", probed.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0
     assert "CONSOLE" not in done.stderr
-    assert f'<span id="shown">{count} of {count} tensors</span>' in done.stdout
+    found = re.search(r'data-seen="([^"]*)"', done.stdout)
+    assert found
+    seen = json.loads(html.unescape(found[1]))
+    rows = content["tensors"]
+    names = [row["name"] for row in rows]
+    own = sorted(math.inf if row["local_sqnr_db"] is None else row["local_sqnr_db"] for row in rows)
+    assert seen["all"] == names
+    assert seen["shown"] == f"{len(rows)} of {len(rows)} tensors"
+    assert [seen["lowest"], seen["highest"]] == [db_text(own[i]).removesuffix(" dB") for i in (0, -1)]
+    assert seen["found"] == ["block0.fc1", "block0.fc1"]
+    assert (seen["chosen"], seen["afterwards"]) == (names[0], len(rows))
+    assert (seen["theme"], seen["wide"]) == ("dark", True)
