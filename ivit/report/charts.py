@@ -16,6 +16,7 @@ MOST_DB = 80.0
 """Where larger SQNRs are drawn: 16 bits have about 90 dB, which nothing loses by."""
 LEAST_DB = -10.0
 MARGIN_DB = 4.0
+MARK_WIDTH = 140
 MARKED = 3
 """Dots that have their names: the lowest of their own."""
 SPARK = (132, 30)
@@ -45,7 +46,7 @@ def depth_chart(content: Content) -> str:
         ),
         polyline(line, class_="gathered"),
         *(dot for i, row in enumerate(rows) for dot in _dots(i, row, x(i), y)),
-        *(_mark(content, row, x, y) for row in content.lowest(MARKED)),
+        *_marks(content, x, y),
     ]
     label = "SQNR of every tensor in the order of the model"
     return picture(WIDTH, DEPTH_HEIGHT, parts, label, class_="chart depth")
@@ -59,12 +60,18 @@ def _dots(place: int, row: TensorRow, x: float, y: Callable[[float], float]) -> 
     ]
 
 
-def _mark(content: Content, row: TensorRow, x: Callable[[float], float], y: Callable[[float], float]) -> str:
-    """The name of ``row`` below its dots."""
-    place, count = content.tensors.index(row), len(content.tensors)
-    anchor = "end" if place > 0.92 * count else "middle"
-    lower = y(min(row.local_sqnr_db, row.sqnr_db))
-    return text(x(place), lower + 17, row.name, class_=f"mark {anchor}")
+def _marks(content: Content, x: Callable[[float], float], y: Callable[[float], float]) -> list[str]:
+    """The names of the lowest dots below them, but for those that another name would cover."""
+    parts: list[str] = []
+    taken: list[float] = []
+    for row in content.lowest(MARKED):
+        place = content.tensors.index(row)
+        if all(abs(x(place) - other) > MARK_WIDTH for other in taken):
+            taken.append(x(place))
+            anchor = "end" if x(place) > WIDTH - RIGHT - MARK_WIDTH / 2 else "middle"
+            lower = y(min(row.local_sqnr_db, row.sqnr_db))
+            parts.append(text(x(place), lower + 17, row.name, class_=f"mark {anchor}"))
+    return parts
 
 
 def _db(value: float) -> float:
