@@ -130,17 +130,22 @@ def _prove_codes(op: Operation, terms: int) -> None:
 
 def _prove_exponentials(op: NormalizedSoftmaxOp | ThresholdSoftmaxOp, store: WeightStore) -> None:
     """Sums and limits fit 32 bits if the constants are what the conditions of the op say."""
-    wanted = [("table", op.table, 0, ONE_Q16)]
+    table = stored(op.table, store)
+    if table is None or table[0] != ONE_Q16 or table[1:].min() < 0 or table[1:].max() >= ONE_Q16:
+        raise _refusal(
+            op,
+            f"its table may not be {ONE_Q16} and then entries in [0, {ONE_Q16})",
+            "give exponentials in Q16",
+            table=table is not None,
+        )
     if isinstance(op, ThresholdSoftmaxOp):
-        wanted.append(("thresholds", op.thresholds, -(1 << THRESHOLD_BITS), 1 << THRESHOLD_BITS))
-    for name, value, low, high in wanted:
-        values = stored(value, store)
-        if values is None or values.min() < low or values.max() > high:
+        thresholds, one = stored(op.thresholds, store), 1 << THRESHOLD_BITS
+        if thresholds is None or np.abs(thresholds.astype(np.int64)).max() > one:
             raise _refusal(
                 op,
-                f"an entry of its {name} can lie outside [{low}, {high}]",
-                f"keep its {name} within [{low}, {high}]",
-                **{name: values is not None},
+                f"a threshold can lie outside [-{one}, {one}]",
+                "give probabilities in Q30",
+                thresholds=thresholds is not None,
             )
 
 

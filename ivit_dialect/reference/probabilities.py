@@ -27,13 +27,14 @@ def exponentials(
 ) -> tuple[Int64Array, Int64Array]:
     """Q16 exponentials by table over the last dimension, and their sums [..., 1], which fit int32.
 
-    ``table``: int32 [256]; ValueError unless ``table[0]`` is 2^16 and no entry is larger or negative.
+    ``table``: int32 [256]; ValueError unless ``table[0]`` is 2^16 and all others lie in [0, 2^16).
     """
     entries = as_int64(table)
-    if int(entries[0]) != ONE_Q16 or int(entries.min()) < 0 or int(entries.max()) > ONE_Q16:
+    low, high = int(entries[1:].min()), int(entries[1:].max())
+    if int(entries[0]) != ONE_Q16 or low < 0 or high >= ONE_Q16:
         raise ValueError(
-            f"{what}: table must begin with {ONE_Q16} and lie in [0, {ONE_Q16}],"
-            f" got {entries[0]}, then [{entries.min()}, {entries.max()}]"
+            f"{what}: table must begin with {ONE_Q16} and go on in [0, {ONE_Q16}),"
+            f" got {entries[0]}, then [{low}, {high}]"
         )
     e = entries[table_index(x, multiplier, shift, what)]
     total = sum_exact(e, -1)

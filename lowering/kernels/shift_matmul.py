@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ivit_dialect.ops.shift_matmul import MOST_CODES, MOST_SHIFT, ShiftMatmulOp
 from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch, Packed
-from lowering.kernels.build import Operand, Value, shape
+from lowering.kernels.build import Operand, Value, lanes, shape
 from lowering.kernels.elements import activation, each_lane, load, loop_step, store
-from lowering.kernels.lookup import lookup_each
+from lowering.kernels.lookup import BLOCK, lookup_each, repeated, resized
 from lowering.kernels.matmul import ColumnBlock, build_matmul
 from lowering.kernels.signature import Signature
 from lowering.targets import DotInstruction, Target
@@ -31,7 +31,7 @@ class _ShiftBlock(ColumnBlock):
 
     def __init__(self, b: KernelBuilder, size: int) -> None:
         super().__init__(b, size)
-        self._weights = _negative_weights(b)
+        self._weights = _Weights(b)
 
     def _instruction(self) -> DotInstruction:
         return self._b.target.pair_dot
@@ -39,20 +39,43 @@ class _ShiftBlock(ColumnBlock):
     def _load(self, row: Value, line: Value) -> None:
         b, target = self._b, self._left.elements
 
-        def body(i: Operand, lanes: int) -> None:
-            codes = load(b, self._lhs, [row, i], lanes)
-            store(b, lookup_each(b, self._weights, codes, signed=False), target, [line, i])
+        def body(i: Operand, count: int) -> None:
+            store(b, self._weights(load(b, self._lhs, [row, i], count)), target, [line, i])
 
         each_lane(b, self._inner, loop_step(b, self._inner, WEIGHT_BITS), body)
 
     def _store(self, line: Value, row: Value, column: Value) -> None:
         b = self._b
 
-        def body(i: Operand, lanes: int) -> None:
-            x = load(b, self._products, [line, i], lanes)
+        def body(i: Operand, count: int) -> None:
+            x = load(b, self._products, [line, i], count)
             store(b, b.sub(0, x), self._target, [row, b.add(column, i)])
 
         each_lane(b, self._right.outer, self._step, body)
+
+
+class _Weights:
+    """The int16 weights of codes: by a shuffle of bytes for each half, where 16 codes are all."""
+
+    def __init__(self, b: KernelBuilder) -> None:
+        self._b = b
+        self._table = _negative_weights(b)
+        self._halves: list[Value] = []
+        if b.target.byte_shuffle is not None and shape(b.inputs[2])[0] <= BLOCK:
+            pairs = b.bitcast(b.load_vector(self._table, [0], BLOCK), 8)
+            halves = [b.shuffle(pairs, pairs, range(half, 2 * BLOCK, 2)) for half in (0, 1)]
+            self._halves = [repeated(b, half, b.target.vector_bytes // BLOCK) for half in halves]
+
+    def __call__(self, codes: Value) -> Value:
+        """i16 for i8 codes."""
+        b, count, size = self._b, lanes(codes), self._b.target.vector_bytes
+        if not self._halves or count == 0:
+            return lookup_each(b, self._table, codes, signed=False)
+        assert b.target.byte_shuffle is not None
+        whole = resized(b, codes, size)
+        low, high = (b.intrinsic(b.target.byte_shuffle, [half, whole], whole.type) for half in self._halves)
+        zipped = b.shuffle(low, high, [i // 2 + size * (i % 2) for i in range(2 * count)])
+        return b.bitcast(zipped, WEIGHT_BITS)
 
 
 def _negative_weights(b: KernelBuilder) -> Value:
@@ -81,7 +104,9 @@ SHIFT_MATMUL = KernelFamily(
     "shift_matmul",
     lambda b: build_matmul(b, _ShiftBlock),
     Signature(
-        {"lhs": "H T K : ui2..ui8", "rhs": "H K O : i2..i8", "shifts": "L : i8"}, {"y": "H T O : i32"}, ("eta",)
+        {"lhs": "H T K : ui2..ui8", "rhs": "H K O : i2..i8", "shifts": "L : i8"},
+        {"y": "H T O : i32"},
+        ("eta",),
     ),
     {ShiftMatmulOp: plan_shift_matmul},
     further=_check,

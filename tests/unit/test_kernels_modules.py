@@ -194,8 +194,9 @@ PROBABILITIES = (
   %bounds = ivit.constant "thresholds" : tensor<15xi32>
   %k = ivit.threshold_softmax %s * 1717986918 shift 36 table %exp16 thresholds %bounds
     : (tensor<?x3x7x7xi32>, tensor<256xi32>, tensor<15xi32>) -> tensor<?x3x7x7xui8>
-  %kc = ivit.shift_matmul %k, %h shifts %shifts
-    : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<256xi8>) -> tensor<?x3x7x4xi32>
+  %few = ivit.constant "few.shifts" : tensor<16xi8>
+  %kc = ivit.shift_matmul %k, %h shifts %few
+    : (tensor<?x3x7x7xui8>, tensor<?x3x7x4xi8>, tensor<16xi8>) -> tensor<?x3x7x4xi32>
   %k8 = ivit.requant %kc * 1500000000 shift 41 : tensor<?x3x7x4xi32> -> tensor<?x3x7x4xi8>
   %first = ivit.add %c8, %pc : (tensor<?x3x7x4xi8>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi16>
   %both = ivit.add %first, %k8 : (tensor<?x3x7x4xi16>, tensor<?x3x7x4xi8>) -> tensor<?x3x7x4xi16>
@@ -234,6 +235,7 @@ def weights() -> WeightStore:
             "gelu.table": draw(-128, 128, np.int8, 256),
             "positions": draw(-900, 900, np.int16, 1, 7, 12),
             "code.shifts": (np.arange(256) % 17 - 1).astype(np.int8),
+            "few.shifts": np.arange(15, -1, -1).astype(np.int8),
             "exp16.table": np.rint(65536 * np.exp(-np.arange(256) / 30)).astype(np.int32),
             "head.multipliers": draw(1 << 29, (1 << 31) - 1, np.int32, 1, 3, 1, 1),
             "thresholds": np.rint(2.0 ** (30 - np.arange(15) / 2 - 0.5)).astype(np.int32),

@@ -111,9 +111,9 @@ TYPES: dict[int, Any] = {1: np.uint8, 15: np.uint8, 255: np.uint8, 256: np.uint8
 
 
 def drawn_table(rng: np.random.Generator) -> Array:
-    """Any table whose first entry is 2^16 and the largest."""
-    table = rng.integers(0, (1 << 16) + 1, 256).astype(np.int32)
-    table[0], table[1], table[2] = 1 << 16, 0, 1 << 16
+    """Any table whose first entry is 2^16, and above all others."""
+    table = rng.integers(0, 1 << 16, 256).astype(np.int32)
+    table[0], table[1], table[2] = 1 << 16, 0, (1 << 16) - 1
     return table
 
 

@@ -246,7 +246,7 @@ CONDITIONS = [
             f"ivit.{name}_softmax",
             "R1",
             f"ivit.{name}_softmax %0 * 1 shift 1 table %1 {last} : ({types}) -> tensor<1x1x1x1xui8>",
-            f"{name}_softmax: table must begin with 65536 and lie in [0, 65536]",
+            f"{name}_softmax: table must begin with 65536 and go on in [0, 65536)",
             (ONE_SCORE, table, *more),
             ValueError,
         )
@@ -259,7 +259,7 @@ CONDITIONS = [
                 (np.array([5], I32),),
             ),
         )
-        for table in (RAMP_Q16 - 1, RAMP_Q16 * np.where(RAMP, 1, -1).astype(I32))
+        for table in (RAMP_Q16 - 1, RAMP_Q16 * np.where(RAMP, 1, -1).astype(I32), np.maximum(RAMP_Q16, 65536))
     ),
     *(
         Condition(

@@ -45,7 +45,7 @@ func.func @unknown(%c: tensor<?x1x1x1024xui8>, %v: tensor<?x1x1024x1xi8>, %s: te
 
 // -----
 
-// CHECK: ivit.normalized_softmax %p: an entry of its table can lie outside [0, 65536]; the values of its table are not known here
+// CHECK: ivit.normalized_softmax %p: its table may not be 65536 and then entries in [0, 65536); the values of its table are not known here
 func.func @table(%x: tensor<?x1x1x4xi32>, %t: tensor<256xi32>) -> tensor<?x1x1x4xui8> {
   %p = ivit.normalized_softmax %x * 3 shift 9 table %t unit 255 : (tensor<?x1x1x4xi32>, tensor<256xi32>) -> tensor<?x1x1x4xui8>
   func.return %p : tensor<?x1x1x4xui8>
