@@ -17,7 +17,7 @@ from ivit_dialect.types import integer_range, tensor_types
 from passes.emission.emitter import Accumulator, Emitter, Quantised
 from passes.emission.function import emit_function
 from passes.emission.records import Record
-from passes.graph.nodes import ConvNode, Graph, LinearNode, Node, TokenSlice
+from passes.graph.nodes import ConvNode, Graph, LinearNode, Node
 from passes.quantization.recipes import Recipe
 from passes.torch_entry import Normalisation
 
@@ -44,17 +44,12 @@ class Product:
 class Recorder(Emitter):
     """An emitter that can be asked."""
 
-    returned: Quantised | None = None
     _made: dict[str, Accumulator] = field(default_factory=dict[str, Accumulator])
     _inner: dict[str, Record] = field(default_factory=dict[str, Record])
 
     def accumulator(self, node: LinearNode | ConvNode) -> Accumulator:
         self._made[node.name] = super().accumulator(node)
         return self._made[node.name]
-
-    def result(self, tokens: TokenSlice, rank: int) -> Quantised:
-        self.returned = super().result(tokens, rank)
-        return self.returned
 
     def streamed(self, node: Node) -> Record | None:
         """``node`` as the residual stream has it, None where it is not in there."""
