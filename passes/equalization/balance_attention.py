@@ -5,8 +5,8 @@ Per channel ``c`` of a head, with ``s`` as in smoothing:
 - ``q_c -> q_c * f_c``, ``k_c -> (k_c - middle of k_c) / f_c`` with ``f_c = sqrt(max |k_c| / max |q_c|)``.
   The middle adds the same to all scores of a row, which softmax ignores.
 - ``v_c -> (v_c - middle of v_c) / s_c``, ``W_proj[:, c] -> W_proj[:, c] * s_c``. The middle moves to the bias
-  of the projection, because the weights of a row add up to 1. Where integers make them add up to a little less,
-  the middle is spared that error.
+  of the projection, because the weights of a row add up to 1. Where integers make them add up to a little
+  less, the middle is spared that error.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,27 +14,37 @@ from passes.rounding.adaround import adaround
 from passes.rounding.bias_correction import bias_correction, mean_output_errors
 from passes.rounding.coordinate_descent import improve
 from passes.rounding.gptq import gptq
-from passes.rounding.moments import InputMoments, input_moments
+from passes.rounding.moments import InputMoments, input_moments, stream_error
 from passes.rounding.nearest import round_nearest
 from passes.rounding.refit import refit
 from passes.rounding.weight_steps import minmax_steps, mse_steps
 
 REFIT_BITS = 8
-"""Weights of so many bits are not fitted anew: they would follow the images (overfit)."""
+"""A weight of so many bits on inputs of as many is not fitted anew: it would follow the images (overfit)."""
 
 
-def fit_linear(
-    node: LinearNode, recipe: Recipe, bits: int, inputs: Tensor, reference: Tensor
-) -> RoundedWeight:
-    """The weight of ``node`` in integers of ``bits``, which it keeps; its float weight and bias may change
-    too.
+@dataclass(frozen=True)
+class LinearInputs:
+    """What a linear sees on the calibration images.
 
-    ``inputs`` and ``reference`` are [N, T, I]: quantised, and the float model's.
+    ``quantised`` and ``reference`` [N, T, I], of ``bits``; ``stream_error`` [N, T, O] is what the residual
+    stream, which its result is added to, is off by; None where there is none.
     """
+
+    quantised: Tensor
+    reference: Tensor
+    bits: int
+    stream_error: Tensor | None = None
+
+
+def fit_linear(node: LinearNode, recipe: Recipe, bits: int, inputs: LinearInputs) -> RoundedWeight:
+    """The weight of ``node`` in integers of ``bits``, which it keeps; weight and bias may change with it."""
     wanted, bias = node.weight, node.bias
-    moments = input_moments(inputs, reference) if recipe.fits_weights else None
-    if moments is not None and recipe.refit and bits < REFIT_BITS:
-        node.weight, node.bias = refit(node.weight, node.bias, moments)
+    moments = input_moments(inputs.quantised, inputs.reference) if recipe.fits_weights else None
+    if moments is not None and recipe.refit and min(bits, inputs.bits) < REFIT_BITS:
+        error = inputs.stream_error
+        stream = None if error is None else stream_error(inputs.quantised, error)
+        node.weight, node.bias = refit(node.weight, node.bias, moments, stream)
     rounded = _rounded(node.weight, recipe, bits, moments)
     if moments is not None and recipe.bias_correction:
         errors = mean_output_errors(wanted, rounded.integers * rounded.steps[:, None], moments)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from passes.fitting.linears import fit_linear
+from passes.fitting.linears import LinearInputs, fit_linear
 from passes.fitting.ranges import fitted_range
 from passes.fitting.simulate import fake_quantize, probability_change
 from passes.graph.evaluate import (
@@ -132,19 +132,35 @@ class _Sweep:
                 [reader.weight for reader in readers],
             )
 
-    def _input(self, tokens: TokenSlice, reader: LinearNode) -> tuple[Tensor, Tensor]:
-        """What ``reader`` takes: quantised, and in the float model."""
+    def _input(self, tokens: TokenSlice, reader: LinearNode) -> LinearInputs:
+        """What ``reader`` takes."""
         node, bits = tokens.node, self.rules.input_bits(tokens.node, reader)
         if (node, bits) not in self._inputs:
             scale = self.rules.input_scale(node, bits)
             self._inputs[node, bits] = fake_quantize(self._quantised[node], scale, bits)
         whole = self._inputs[node, bits]
-        return tokens_of(tokens, lambda _: whole), tokens_of(tokens, self._float.__getitem__)
+        return LinearInputs(
+            tokens_of(tokens, lambda _: whole),
+            tokens_of(tokens, self._float.__getitem__),
+            bits,
+            self._stream_error(reader),
+        )
+
+    def _stream_error(self, node: LinearNode) -> Tensor | None:
+        """Of the residual stream that ``node`` alone is added to."""
+        readers = self._readers.get(node, [])
+        if len(readers) != 1 or not isinstance(readers[0], SumNode) or readers[0].constant is not None:
+            return None
+        others = [term for term in readers[0].terms if term.node is not node]
+        if len(others) != 1 or len(readers[0].terms) != 2 or any(t.factor != 1.0 for t in readers[0].terms):
+            return None
+        stream = others[0].node
+        return self._quantised[stream] - self._float[stream] if stream in self._float else None
 
     def _linear(self, node: LinearNode) -> Tensor:
-        x, reference = self._input(node.source, node)
-        rounded = fit_linear(node, self.recipe, self.rules.weight_bits(node), x, reference)
-        return linear(node, x, rounded.integers * rounded.steps[:, None])
+        inputs = self._input(node.source, node)
+        rounded = fit_linear(node, self.recipe, self.rules.weight_bits(node), inputs)
+        return linear(node, inputs.quantised, rounded.integers * rounded.steps[:, None])
 
     def _gelu(self, node: GeluNode) -> Tensor:
         source, bits = node.source, self.recipe.gelu_input_bits

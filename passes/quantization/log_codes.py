@@ -75,7 +75,8 @@ class LogCodes:
 
 
 def log2_codes(bits: int, *, zero: bool | None = None) -> LogCodes:
-    """``round(-log2 p)`` in ``2^bits`` codes; the last is 0 or the next power (None: whichever suits ``bits``).
+    """``round(-log2 p)`` in ``2^bits`` codes; the last is 0 or the next power (None: whichever suits
+    ``bits``).
 
     More than 4 bits have more codes than octaves: from 2^-15 on all stand for 0. NumberError for bits outside
     [2, 8].

@@ -126,7 +126,7 @@ def _for_few_bits(chosen: dict[str, Any], preset: Recipe) -> dict[str, Any]:
         implied |= {"rounding": "gptq", "refit": True, "weight_clip": "mse"}
     bits = min(chosen.get(name, 8) for name in ("norm_bits", "qkv_bits", "context_bits", "gelu_bits"))
     if bits < NARROW:
-        implied |= {"ranges": "mse", "ranges_below": NARROW}
+        implied |= {"ranges": "mse", "ranges_below": NARROW, "rounding": "gptq", "refit": True}
         # Uniform codes of so few bits lose most of a row.
         implied |= {"probabilities": "deferred", "probability_bits": bits}
     return implied

@@ -1,8 +1,9 @@
 """SULQ of I&S-ViT (arXiv 2311.10126): logarithmic codes of probabilities that are lifted by ``eta`` first.
 
-``q = clamp(round(-log2(x + eta) / s) + z, 0, 2^b - 1)`` and ``x^ = 2^-round(s (q - z)) - eta``, in thresholds and
-exponents: ``q > k`` where ``x <= 2^-(s (k + 1/2 - z)) - eta``. Two differences from the paper: ``eta`` is a power of
-two, so that it is a shift as well, and there are 2^b levels (its code has one more).
+``q = clamp(round(-log2(x + eta) / s) + z, 0, 2^b - 1)`` and ``x^ = 2^-round(s (q - z)) - eta``, in
+thresholds and exponents: ``q > k`` where ``x <= 2^-(s (k + 1/2 - z)) - eta``. Two differences from the
+paper: ``eta`` is a power of two, so that it is a shift as well, and there are 2^b levels (its code has one
+more).
 """
 
 from __future__ import annotations

@@ -65,6 +65,24 @@ def input_moments(quantised: NDArray[np.float32], reference: NDArray[np.float32]
     return InputMoments(gram, cross, len(rows), *means)
 
 
+@dataclass(frozen=True)
+class StreamError:
+    """How far the quantised residual stream is off, seen from the linear whose result is added to it.
+
+    ``cross`` float64 [I, O]: Σ x eᵀ over the rows, x the linear's quantised input and e = quantised stream -
+    float stream; ``mean`` float64 [O]: the mean of e.
+    """
+
+    cross: NDArray[np.float64]
+    mean: NDArray[np.float64]
+
+
+def stream_error(inputs: NDArray[np.float32], error: NDArray[np.float32]) -> StreamError:
+    """Of quantised inputs [N, T, I] and errors [N, T, O] of the same rows."""
+    rows, errors = inputs.reshape(-1, inputs.shape[-1]), error.reshape(-1, error.shape[-1])
+    return StreamError((rows.T @ errors).astype(np.float64), errors.mean(axis=0, dtype=np.float64))
+
+
 def output_errors(change: NDArray[np.float64], gram: NDArray[np.float64]) -> NDArray[np.float64]:
     """``‖X e‖²`` of each row e of ``change`` [O, I]: float64 [O], never below 0."""
     return np.maximum(np.einsum("oi,oi->o", change @ gram, change), 0.0)

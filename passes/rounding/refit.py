@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.rounding.moments import InputMoments
+from passes.rounding.moments import InputMoments, StreamError
 
 DAMPING = 0.1
 """λ over the mean of the diagonal of G."""
@@ -21,9 +21,13 @@ def refit(
     weight: NDArray[np.float64],
     bias: NDArray[np.float64],
     moments: InputMoments,
+    stream: StreamError | None = None,
     damping: float = DAMPING,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """weight [O, I] and bias [O] anew; the error on the calibration inputs is never above the one before.
+
+    With ``stream`` the target is what brings the sum of result and residual stream back to the float model's,
+    ``X Wᵀ - E`` instead of ``X Wᵀ``: a branch then makes up for errors of the branches before it.
 
     Weights are fitted about the means and the bias then takes the mean error, which is the joint optimum.
     With no inputs but zeros nothing changes. ValueError for a damping that is not positive.
@@ -35,10 +39,13 @@ def refit(
     if ridge <= 0.0:
         return weight, bias
     damped = centred.gram + ridge * np.eye(len(centred.gram))
-    change = np.linalg.solve(damped, (centred.cross - centred.gram) @ weight.T).T
-    fitted = weight + change
-    offset = weight @ moments.float_means.mean(axis=0) - fitted @ moments.means.mean(axis=0)
-    return fitted, bias + offset
+    mean = moments.means.mean(axis=0)
+    wanted = (centred.cross - centred.gram) @ weight.T
+    if stream is not None:
+        wanted -= stream.cross - moments.rows * np.outer(mean, stream.mean)
+    fitted = weight + np.linalg.solve(damped, wanted).T
+    offset = weight @ moments.float_means.mean(axis=0) - fitted @ mean
+    return fitted, bias + (offset if stream is None else offset - stream.mean)
 
 
 def remaining_error(
