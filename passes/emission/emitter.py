@@ -161,7 +161,7 @@ class Emitter:
             value = self.build.requant_channels(
                 accumulator.value, ratios, element, scale.zero_point, node.name
             )
-        if element != i32:  # else a term of a sum
+        if element != i32 and factor:  # else a term of a sum, or nothing
             self.note(node, value, scale.step / factor, scale.zero_point)
         return value
 
