@@ -14,7 +14,7 @@ from passes.rounding.adaround import AdaRoundOptions, adaround
 from passes.rounding.bias_correction import bias_correction, mean_output_errors
 from passes.rounding.coordinate_descent import improve
 from passes.rounding.gptq import gptq
-from passes.rounding.moments import InputMoments, input_moments, output_errors
+from passes.rounding.moments import InputMoments, input_moments, output_errors, stream_error
 from passes.rounding.nearest import better_rows, round_nearest
 from passes.rounding.refit import refit, remaining_error
 from passes.rounding.weight_steps import largest_code, minmax_steps, mse_steps
@@ -233,9 +233,22 @@ def test_refit_never_raises_the_error_on_its_inputs(damping: float) -> None:
     rng = np.random.default_rng(1)
     moments, _ = moments_of_mixed_inputs(rng)
     weight, bias = rng.normal(size=(3, 6)), np.zeros(3)
-    fitted, offset = refit(weight, bias, moments, damping)
+    fitted, offset = refit(weight, bias, moments, damping=damping)
     after = remaining_error(weight, offset, fitted, moments)
     assert np.all(after < remaining_error(weight, bias, weight, moments))
+
+
+@pytest.mark.parametrize("damping", [1e-9, 0.1])
+def test_refit_makes_up_for_errors_of_the_stream(damping: float) -> None:
+    """An error that follows from the inputs is taken out of the sum, whatever its mean."""
+    rng = np.random.default_rng(2)
+    x = (rng.normal(size=(4, 500, 6)) + 0.3).astype(np.float32)
+    weight, bias = rng.normal(size=(3, 6)), rng.normal(size=3)
+    error = (x @ (0.1 * rng.normal(size=(6, 3))) + 0.7).astype(np.float32)
+    fitted, fitted_bias = refit(weight, bias, input_moments(x, x), stream_error(x, error), damping)
+    remaining = x @ (fitted - weight).T + (fitted_bias - bias) + error
+    np.testing.assert_allclose(remaining.mean(axis=(0, 1)), 0.0, atol=1e-6)
+    assert np.square(remaining).sum() < (1e-9 if damping < 0.1 else 0.1) * np.square(error).sum()
 
 
 def test_refit_of_unchanged_inputs_changes_nothing() -> None:
