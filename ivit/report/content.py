@@ -29,7 +29,8 @@ class TensorRow:
 
     ``sqnr_db`` and ``cosine`` are of the run that is integer from the input on; the ``local`` ones are of the
     op alone, on exact inputs that were quantised. ``low`` and ``high`` are what the float values span,
-    ``code_low`` and ``code_high`` what the codes can stand for (None where channels differ). ``saturated`` is
+    ``code_low`` and ``code_high`` what the codes can stand for (None where channels differ); ``step`` is their
+    median, None where codes stand for shares of a row or for levels. ``saturated`` is
     the share of codes at either end of the type, ``clipped`` that of float values beyond them.
     """
 
@@ -40,7 +41,7 @@ class TensorRow:
     type: str
     bits: int
     weight_bits: int | None
-    step: float
+    step: float | None
     steps: int
     zero_point: int | None
     low: float

@@ -11,7 +11,7 @@ from ivit.inspection import size_text
 from ivit.report.charts import MARKED, bar_chart, depth_chart, spark
 from ivit.report.content import Content, CostRow, TensorRow
 from ivit.report.costs import ROUNDS
-from ivit.report.words import FAIR_DB, GOOD_DB, count_text, db_text, share_text, time_text
+from ivit.report.words import FAIR_DB, GOOD_DB, count_text, db_text, range_text, share_text, time_text
 
 LAUNCHES = 15
 """Calls of kernels that are listed, the longest first."""
@@ -168,8 +168,12 @@ def _choice(name: str, every: str, values: Iterable[str]) -> str:
 def _row(place: int, row: TensorRow) -> str:
     words = escape(f"{row.name} {row.op} {row.type} {row.form}".lower())
     weights = f' <span class="type">w{row.weight_bits}</span>' if row.weight_bits else ""
-    reach = "" if row.code_low is None or row.code_high is None else _range(row.code_low, row.code_high)
-    step = f"{row.step:.3g}" + (f' <span class="type">×{row.steps}</span>' if row.steps > 1 else "")
+    reach = "" if row.code_low is None or row.code_high is None else range_text(row.code_low, row.code_high)
+    step = (
+        ""
+        if row.step is None
+        else f"{row.step:.3g}" + (f' <span class="type">×{row.steps}</span>' if row.steps > 1 else "")
+    )
     cells = [
         f'<td class="left name">{escape(row.name)}</td>',
         f'<td class="left">{escape(row.op)}</td>',
@@ -178,9 +182,9 @@ def _row(place: int, row: TensorRow) -> str:
         _db_cell(row.sqnr_db),
         _db_cell(row.local_sqnr_db),
         _cell(row.cosine, f"{row.cosine:.5f}"),
-        f"<td>{_range(row.low, row.high)}</td>",
+        f"<td>{range_text(row.low, row.high)}</td>",
         f"<td>{reach}</td>",
-        _cell(row.step, step),
+        _cell(row.step or 0.0, step),
         _share(row.saturated),
         _share(row.clipped),
     ]
@@ -206,11 +210,7 @@ def _db_cell(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    return _cell(value, share_text(value), "" if value else "none")
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:.3g} … {high:.3g}"
+    return _cell(value, escape(share_text(value)), "" if value else "none")
 
 
 def _costs(content: Content) -> list[str]:

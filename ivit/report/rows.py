@@ -88,7 +88,7 @@ def _row(record: Record, statistics: TensorStatistics, rules: ActivationRules) -
         type=str(element),
         bits=bits,
         weight_bits=rules.weight_bits(node) if weighs else None,
-        step=float(np.median(steps)),
+        step=None if record.by_row or record.levels is not None else float(np.median(steps)),
         steps=steps.size,
         zero_point=int(record.zero_point) if record.zero_point.size == 1 else None,
         low=statistics.least,

@@ -19,7 +19,7 @@ from ivit.report.content import HistogramRow
 from ivit.report.costs import GROUPS, OTHER, group_of
 from ivit.report.statistics import Codes, ErrorPower, Histogram, TensorStatistics
 from ivit.report.svg import element, number, text, ticks
-from ivit.report.words import count_text, db_text, share_text, time_text
+from ivit.report.words import count_text, db_text, range_text, share_text, time_text
 from passes.emission.records import Record
 from passes.graph.nodes import MeanNode, PrefixNode, TokenSlice
 
@@ -127,7 +127,16 @@ def test_words() -> None:
     assert [db_text(value) for value in (math.inf, -math.inf, 12.345)] == ["no error", "-∞ dB", "12.3 dB"]
     assert [time_text(value) for value in (0.5, 12.3, 1234.0)] == ["0.5 µs", "12.3 µs", "1.23 ms"]
     assert [count_text(value) for value in (0, 12, 1500, 2e6, 3.5e9)] == ["0", "12", "1.5 k", "2 M", "3.5 G"]
-    assert [share_text(value) for value in (0.0, 0.5, 0.00012)] == ["0", "50 %", "0.012 %"]
+    ranges = ((-2.857, 2.4), (1.3e-8, 0.99913), (-0.00123, 0.02), (-12345.0, 3.0), (0.0, 0.0), (-120.4, 7.26))
+    assert [range_text(*each) for each in ranges] == [
+        "-2.86 … 2.4",
+        "0.000 … 0.999",
+        "-0.0012 … 0.0200",
+        "-1.23e+04 … 3",
+        "0 … 0",
+        "-120 … 7",
+    ]
+    assert [share_text(value) for value in (0.0, 0.5, 0.00012, 1e-9)] == ["0", "50 %", "0.012 %", "<0.01 %"]
     assert [number(value) for value in (0.0, -0.001, 1.0, 1.25, 100.0)] == ["0", "-0", "1", "1.25", "100"]
 
 
