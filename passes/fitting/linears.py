@@ -39,7 +39,7 @@ class LinearInputs:
 
 def fit_linear(node: LinearNode, recipe: Recipe, bits: int, inputs: LinearInputs) -> RoundedWeight:
     """The weight of ``node`` in integers of ``bits``, which it keeps; weight and bias may change with it."""
-    wanted, bias = node.weight, node.bias
+    wanted, bias, error = node.weight, node.bias, None
     moments = input_moments(inputs.quantised, inputs.reference) if recipe.fits_weights else None
     if moments is not None and recipe.refit and min(bits, inputs.bits) < REFIT_BITS:
         error = inputs.stream_error
@@ -48,6 +48,8 @@ def fit_linear(node: LinearNode, recipe: Recipe, bits: int, inputs: LinearInputs
     rounded = _rounded(node.weight, recipe, bits, moments)
     if moments is not None and recipe.bias_correction:
         errors = mean_output_errors(wanted, rounded.integers * rounded.steps[:, None], moments)
+        if error is not None:
+            errors = errors + error.mean(axis=1, dtype=np.float64)
         node.bias = node.bias + bias_correction(errors + (node.bias - bias))
     node.rounded = rounded
     return rounded
