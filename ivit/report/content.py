@@ -29,9 +29,9 @@ class TensorRow:
 
     ``sqnr_db`` and ``cosine`` are of the run that is integer from the input on; the ``local`` ones are of the
     op alone, on exact inputs that were quantised. ``low`` and ``high`` are what the float values span,
-    ``code_low`` and ``code_high`` what the codes can stand for (None where channels differ); ``step`` is their
-    median, None where codes stand for shares of a row or for levels. ``saturated`` is
-    the share of codes at either end of the type, ``clipped`` that of float values beyond them.
+    ``code_low`` and ``code_high`` what the codes can stand for (None where channels differ). ``step`` is the
+    median of the channels' ``steps`` steps (None where codes are shares of a row, or stand for levels).
+    ``saturated`` is the share of codes at either end of the type, ``clipped`` that of float values beyond.
     """
 
     name: str
