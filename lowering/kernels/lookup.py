@@ -1,8 +1,8 @@
 """Tables: bytes by byte indices by the processor's permutations, all else one by one.
 
-Tables for fewer than 8 bits are packed as 256 entries, the outer ones equal: bytes index them as they are, and
-what lies beyond the width is clamped to it. ``ByteTable`` serves every kernel that looks bytes up (softmax codes,
-GELU after a linear layer).
+Tables for fewer than 8 bits are packed as 256 entries, the outer ones equal: bytes index them as they are,
+and what lies beyond the width is clamped to it. ``ByteTable`` serves every kernel that looks bytes up
+(softmax codes, GELU after a linear layer).
 """
 
 from __future__ import annotations

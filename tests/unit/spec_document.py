@@ -27,6 +27,8 @@ _PLAIN_BLOCK = re.compile(r"^```\n(.*?)```", re.MULTILINE | re.DOTALL)
 _OPERAND = re.compile(r'^// (store ")?%?([\w.]+)"?: (tensor<.+>) = (.+)$', re.MULTILINE)
 _FORMAT = re.compile(r"`[^`]*`|type\(\$\w+\)|\$\w+|\)\?|\(")
 _WORDS = {"(": "{", ")?": "}?"}
+_CALLS = "requant|lookup|residual|table|channels|heads|multipliers"
+"""Words that stand before parentheses."""
 _FLAGS = ("transpose_b",)
 """Properties that are there or not: their keyword says it."""
 _RESULT = re.compile(r"^// %(\w+) = (.+)$", re.MULTILINE)
@@ -105,7 +107,7 @@ def syntax_of(op: type[Operation]) -> str:
             words.append("type" if token.startswith("type") else _WORDS.get(token) or token.strip("`"))
     text = " ".join(word for word in words if word)
     text = re.sub(r"(?<=[({\[]) | (?=[,)}\]])", "", text)
-    return re.sub(r"\b(requant|lookup|residual|table|channels|heads|multipliers) (?=\()|(?<=%input) (?=\[)", r"\1", text)
+    return re.sub(rf"\b({_CALLS}) (?=\()|(?<=%input) (?=\[)", r"\1", text)
 
 
 def entries() -> dict[str, Entry]:
