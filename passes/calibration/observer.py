@@ -143,7 +143,9 @@ class MinMax:
             self._see_channels(op, name, array)
         factor = constant_number(op.scale)
         scale = query.shape[-1] ** -0.5 if factor is None else factor
-        self._see(op, SCORE_RANGE, matmul(query, key.swapaxes(-1, -2)) * scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below, in words
+            scores = matmul(query, key.swapaxes(-1, -2)) * scale
+        self._see(op, SCORE_RANGE, scores)
 
     def _see(self, op: Operation, name: str, array: NDArray[Any]) -> None:
         low, high = float(array.min()), float(array.max())

@@ -29,7 +29,8 @@ def output_error(
         raise ValueError(f"a sample [R, I] and weights [O, I] are needed, got {sample.shape}, {weight.shape}")
     observed = minmax(sample)
     rows, counts = chosen_rows(sample)
-    matrix = weight.astype(np.float32)
+    _, exponent = np.frexp(np.abs(weight).max(initial=0.0))
+    matrix = np.ldexp(weight, -exponent).astype(np.float32)  # squares of any weights stay within float32
     unit = observed.magnitude or 1.0
     gram = matrix.T @ matrix if len(matrix) > matrix.shape[1] else None
 

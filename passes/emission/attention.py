@@ -25,6 +25,8 @@ from passes.quantization.tables import SOFTMAX_RANGE, SOFTMAX_STEPS, TABLE_BITS,
 
 LEAST_ROW_SUM = 255
 """The row's maximum itself has the code 255."""
+MOST_INDEX_RATIO = 256.0
+"""Table entries to a step of the scores."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +111,15 @@ def weigh_rounded_scores(
 def index_scale(
     emitter: Emitter, node: AttentionNode, scores: Scores, reach: float
 ) -> tuple[int | SSAValue, int]:
-    """Multiplier (a constant, where by head) and shift from scores to table indices of ``reach / 255``."""
+    """Multiplier (a constant, where by head) and shift from scores to table indices of ``reach / 255``.
+
+    From 255 on, all ratios do the same: a score one step below the largest is at the table's end.
+    """
     ratio = scores.step * (SOFTMAX_STEPS / reach)
     if not isinstance(ratio, np.ndarray):
-        index = nearest_dyadic(ratio)
+        index = nearest_dyadic(min(ratio, MOST_INDEX_RATIO))
         return index.multiplier, index.shift
-    multipliers, shift = channel_dyadics(ratio)
+    multipliers, shift = channel_dyadics(np.minimum(ratio, MOST_INDEX_RATIO))
     name = f"{node.name}.score_multipliers"
     return emitter.build.constant(name, multipliers.reshape(1, -1, 1, 1)), shift
 

@@ -34,7 +34,11 @@ Tensor: TypeAlias = NDArray[np.float32]
 Values: TypeAlias = Callable[[Node], Tensor]
 """The value [N, T, C] of a node."""
 
+OVERFLOWS_SILENTLY = np.errstate(over="ignore", invalid="ignore")
+"""As in torch: an overflow is a value, not an error."""
 
+
+@OVERFLOWS_SILENTLY
 def evaluate(node: Node, value: Values) -> Tensor:
     """[N, T, C] of ``node`` from the values of its inputs."""
     match node:
@@ -94,6 +98,7 @@ def tokens_of(tokens: TokenSlice, value: Values) -> Tensor:
     return value(tokens.node)[:, tokens.start : tokens.start + tokens.count]
 
 
+@OVERFLOWS_SILENTLY
 def linear(node: LinearNode, x: Tensor, weight: NDArray[np.float64]) -> Tensor:
     """``x`` [N, T, I] times ``weight`` [O, I], plus the bias."""
     rows = x.reshape(-1, x.shape[-1])
@@ -116,6 +121,7 @@ def softmax(scores: Tensor) -> Tensor:
     return scores
 
 
+@OVERFLOWS_SILENTLY
 def attention(
     node: AttentionNode,
     query: Tensor,

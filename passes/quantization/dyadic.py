@@ -30,13 +30,11 @@ class Dyadic:
 def nearest_dyadic(ratio: float) -> Dyadic:
     """The nearest ``b / 2^c`` with ``2^30 <= |b| < 2^31``, fewer bits where that would need c > 62.
 
-    Raises NumberError for a ratio that is not finite, too large (2^30 and more) or rounds to 0.
+    A ratio that would round to 0 gets ``1 / 2^62``: like the ratio itself, it makes 0 of every int32.
+    Raises NumberError for a ratio that is not finite or too large (2^30 and more).
     """
     shift = _shift_of(abs(ratio))
-    multiplier = _rounded(ratio, shift)
-    if multiplier == 0:
-        raise NumberError(f"requantisation ratio {ratio!r} is too small for b / 2^{MAX_SHIFT}")
-    return Dyadic(multiplier, shift)
+    return Dyadic(_rounded(ratio, shift) or 1, shift)
 
 
 def channel_dyadics(ratios: NDArray[np.float64]) -> tuple[NDArray[np.int32], int]:

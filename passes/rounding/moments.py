@@ -6,10 +6,14 @@ The error that a change E [O, I] of the weights makes in the outputs is ``‖X E
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+ORDINARY_EXPONENT = 40
+"""Squares of values within 2^-40 and 2^40 have sums that float32 holds."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,35 @@ def input_moments(quantised: NDArray[np.float32], reference: NDArray[np.float32]
         raise ValueError(f"inputs of a layer must be [N, T, I], got {quantised.shape} and {reference.shape}")
     channels = quantised.shape[-1]
     rows, float_rows = quantised.reshape(-1, channels), reference.reshape(-1, channels)
-    gram = (rows.T @ rows).astype(np.float64)
-    cross = gram.copy() if rows is float_rows else (rows.T @ float_rows).astype(np.float64)
-    if not (np.all(np.isfinite(gram)) and np.all(np.isfinite(cross))):
+    if not (_is_finite(rows) and _is_finite(float_rows)):
         raise ValueError("the inputs of a layer hold NaN or infinity")
+    gram = product(rows, rows)
+    cross = gram.copy() if rows is float_rows else product(rows, float_rows)
     means = quantised.mean(axis=1, dtype=np.float64), reference.mean(axis=1, dtype=np.float64)
     return InputMoments(gram, cross, len(rows), *means)
+
+
+def product(lhs: NDArray[np.float32], rhs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """``lhsᵀ rhs`` [I, J] of finite rows [R, I] and [R, J], summed in float32.
+
+    Rows of extreme size are multiplied by a power of two first: sums neither overflow nor vanish.
+    """
+    exponents = [_excess(rows) for rows in (lhs, rhs)]
+    left, right = (
+        np.ldexp(rows, -exponent) if exponent else rows
+        for rows, exponent in zip((lhs, rhs), exponents, strict=True)
+    )
+    return np.ldexp((left.T @ right).astype(np.float64), sum(exponents))
+
+
+def _excess(rows: NDArray[np.float32]) -> int:
+    """The binary exponent of the largest magnitude, 0 where it is an ordinary one."""
+    _, exponent = math.frexp(max(abs(float(rows.min())), abs(float(rows.max()))))
+    return exponent if abs(exponent) > ORDINARY_EXPONENT else 0
+
+
+def _is_finite(rows: NDArray[np.float32]) -> bool:
+    return math.isfinite(float(rows.min())) and math.isfinite(float(rows.max()))
 
 
 @dataclass(frozen=True)
@@ -80,7 +107,7 @@ class StreamError:
 def stream_error(inputs: NDArray[np.float32], error: NDArray[np.float32]) -> StreamError:
     """Of quantised inputs [N, T, I] and errors [N, T, O] of the same rows."""
     rows, errors = inputs.reshape(-1, inputs.shape[-1]), error.reshape(-1, error.shape[-1])
-    return StreamError((rows.T @ errors).astype(np.float64), errors.mean(axis=0, dtype=np.float64))
+    return StreamError(product(rows, errors), errors.mean(axis=0, dtype=np.float64))
 
 
 def output_errors(change: NDArray[np.float64], gram: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ivit_dialect.ops.nonlinear import require_shift_exp
+from ivit_dialect.reference.elementwise import requant
 from ivit_dialect.reference.softmax import shiftmax
 from passes.quantization import scales
 from passes.quantization.dyadic import channel_dyadics, nearest_dyadic, row_dividend
@@ -49,9 +50,12 @@ def test_dyadic_refuses_large_ratios(ratio: float) -> None:
         nearest_dyadic(ratio)
 
 
-def test_dyadic_refuses_vanishing_ratios() -> None:
-    with pytest.raises(ValueError, match="too small"):
-        nearest_dyadic(2.0**-64)
+@pytest.mark.parametrize("ratio", [2.0**-64, 1e-300, 0.0])
+def test_dyadic_of_vanishing_ratios_makes_zero_of_every_int32(ratio: float) -> None:
+    dyadic = nearest_dyadic(ratio)
+    assert (dyadic.multiplier, dyadic.shift) == (1, 62)
+    ends = np.array([-(2**31), 2**31 - 1], np.int32)
+    assert requant(ends, dyadic.multiplier, dyadic.shift, np.int32).tolist() == [0, 0]
 
 
 @given(st.lists(RATIOS, min_size=1, max_size=5))
