@@ -36,7 +36,7 @@ def softmax_table(bits: int = 8) -> NDArray[np.uint8]:
 def softmax_levels(bits: int) -> NDArray[np.uint8]:
     """uint8 [2^bits], falling from 255 to 0: floating point of ``bits - 3`` bits of mantissa over 8 octaves.
 
-    Four bits are 255, 170, 128, 85, 64, … 1, 0: each next to a power of two or halfway between two. The
+    Four bits are 255, 170, 128, 85, 64, … 3, 2, 0: each next to a power of two or halfway between two. The
     division by the row's sum is left for later, so that a code need only be right beside the row's largest;
     that is what uniform, log2 and SULQ codes of divided probabilities have to spend codes on.
     """
