@@ -49,14 +49,15 @@ def show(rows: Iterable[Row], console: Console) -> None:
 
 
 def markdown(rows: Iterable[Row]) -> str:
-    """The same tables for a page."""
+    """The same tables for a page, without the time, which is that of one machine on one day."""
     lines: list[str] = []
+    columns = COLUMNS[:-1]
     for (model, group), members in _tables(rows).items():
-        lines += [f"### {group}: {model}", "", f"| variant | {' | '.join(COLUMNS)} |"]
-        lines.append("|---|" + "---:|" * len(COLUMNS))
+        lines += [f"### {group}: {model}", "", f"| variant | {' | '.join(columns)} |"]
+        lines.append("|---|" + "---:|" * len(columns))
         for row in members:
             if row.error is None:
-                lines.append(f"| {_name(row)} | {' | '.join(figures(row))} |")
+                lines.append(f"| {_name(row)} | {' | '.join(figures(row)[: len(columns)])} |")
         lines.append("")
     return "\n".join(lines)
 
