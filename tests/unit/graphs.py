@@ -10,13 +10,16 @@ from torch_exports import parse
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
 
-from ivit_dialect.store import StoreContext
+from ivit_dialect.store import StoreContext, WeightStore
 from ivit_dialect.torch.entry import main_function
 from ivit_dialect.torch.interpreter import run
 from passes.calibrate import calibrate
 from passes.calibration.images import normalise
+from passes.emission.function import emit_function
+from passes.equalization.readers import linear_readers
 from passes.graph.evaluate import Tensor, run_graph
-from passes.graph.nodes import Graph, Node
+from passes.graph.nodes import Graph, Node, NormNode
+from passes.quantization.recipes import Recipe
 from passes.quantization.scales import ChannelRange
 from passes.quantize import float_graph, graph_images
 from passes.registry import get_passes
@@ -44,12 +47,31 @@ class Traced:
         values = self.values()[tokens.node][:, tokens.start : tokens.start + tokens.count]
         return values.reshape(self.expected.shape)
 
+    @property
+    def pixels(self) -> NDArray[np.uint8]:
+        """The images of a model that takes pixels."""
+        return np.rint(self.images).astype(np.uint8)
+
+    def emit(self, recipe: Recipe, pixels: Normalisation) -> tuple[ModuleOp, WeightStore]:
+        """The integers of the graph as it is now."""
+        store = WeightStore()
+        function = main_function(self.module)
+        return ModuleOp([emit_function(function, self.graph, recipe, pixels, store)]), store
+
     def observe_channels(self) -> None:
         """Every channel range as it is on ``images``, neither widened nor rounded."""
         for node, values in self.values().items():
             if node.channel_range is not None:
                 node.channel_range = seen(values)
                 node.range = node.channel_range.whole()
+
+
+def rescale(model: Traced, norm: NormNode, factors: NDArray[np.float64]) -> None:
+    """Outlier channels behind ``norm``, which only linears read; the function stays."""
+    norm.gamma, norm.beta = norm.gamma * factors, norm.beta * factors
+    for linear in linear_readers(model.graph)[norm]:
+        linear.weight = linear.weight / factors
+    model.observe_channels()
 
 
 def seen(values: Tensor) -> ChannelRange:

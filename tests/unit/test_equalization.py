@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from graphs import Traced, seen, traced
+from graphs import Traced, rescale, seen, traced
 from hf_models import SHAPE, Features, hugging_face
 from numpy.typing import NDArray
 from torch_exports import export, plain_text
@@ -92,14 +92,6 @@ def spread(values: NDArray[np.float64]) -> float:
 def only(model: Traced, kind: type[Node]) -> Node:
     """The first node of ``kind``."""
     return next(node for node in model.graph.live() if isinstance(node, kind))
-
-
-def rescale(model: Traced, norm: NormNode, factors: NDArray[np.float64]) -> None:
-    """Outlier channels behind ``norm``; the function stays."""
-    norm.gamma, norm.beta = norm.gamma * factors, norm.beta * factors
-    for linear in linear_readers(model.graph)[norm]:
-        linear.weight = linear.weight / factors
-    model.observe_channels()
 
 
 def test_smoothing_takes_outliers_out() -> None:
