@@ -55,14 +55,18 @@ def adaround(
     """
     nearest = round_nearest(weight, steps, bits)
     # Rounding errors that are independent have variance 1/12: their output error is the unit of the loss.
-    unit = float(np.mean(steps**2)) * float(np.mean(np.diag(gram))) / 12
+    mean = float(np.mean(np.diag(gram)))
+    unit = float(np.mean(steps**2)) * mean / 12
     if unit <= 0.0:
         return nearest
+    _, exponent = np.frexp(mean)  # float32 holds what is multiplied by that power of two
+    gram32 = np.ldexp(gram, -exponent).astype(np.float32)
+    row_weights = (steps**2 / np.ldexp(unit, -exponent)).astype(np.float32)
     code = largest_code(bits)
     scaled = in_steps(weight, steps)
     floor = np.clip(np.floor(scaled), -code, code - 1)
     fraction = (scaled - floor).astype(np.float32)
-    up = _learned(fraction, (steps**2 / unit).astype(np.float32), gram.astype(np.float32), options)
+    up = _learned(fraction, row_weights, gram32, options)
     codes = (floor + up).astype(np.int8)
     return better_rows(weight, steps, gram, codes, nearest)
 

@@ -19,7 +19,7 @@ _ERF_FAR = (
     *(-1.72853470e-5, 3.83197126e-4, -3.88396438e-3, 2.42546219e-2),
     *(-1.06777877e-1, -6.34846687e-1, -1.28717512e-1),
 )
-# ln Φ(-t) on [0, _TAIL_END], fitted so that t·Φ(-t) is right to 1e-8; beyond, t·Φ(-t) < 6e-9.
+# ln Φ(-t) on [0, _TAIL_END], fitted so that t·Φ(-t) is right to 1e-8; beyond, t·Φ(-t) < 6e-9 is 0.
 _TAIL_END = 6.0
 _LOG_TAIL = (
     *(-1.2677767244895222e-06, 1.8727478163782507e-05, -8.69521390995942e-05, -0.00020139251137152314),
@@ -82,7 +82,7 @@ def _gelu_block(x: Array, out: Array) -> None:
     size = np.minimum(np.abs(x), np.float32(_TAIL_END))
     tail = _horner(size, _LOG_TAIL)
     np.exp(tail, out=tail)
-    tail *= size
+    tail *= np.where(size < np.float32(_TAIL_END), size, np.float32(0))
     np.maximum(x, 0, out=out)
     out -= tail
 
