@@ -34,21 +34,23 @@ CALIBRATION, SEED = 128, 1
 
 @dataclass(frozen=True)
 class Setting:
-    """How the model is quantised, what becomes of ranges, and the peak learning rate."""
+    """How the model is quantised, what becomes of ranges, steps, and the peak learning rate."""
 
     title: str
     ranges: str
+    steps: int
     rate: float
     options: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 SETTINGS = {
-    "paper": Setting("W8A8, the paper's ops", "ema", 3e-5, {"recipe": "paper"}),
-    "w4a4": Setting("W4A4", "learned", 5e-4, {"weight_bits": 4, "activation_bits": 4}),
+    "paper": Setting("W8A8, the paper's ops", "ema", 250, 3e-5, {"recipe": "paper"}),
+    "w4a4": Setting("W4A4", "learned", 160, 3e-5, {"weight_bits": 4, "activation_bits": 4}),
     "w4a4-paper": Setting(
         "W4A4, the paper's ops",
         "learned",
-        5e-4,
+        160,
+        3e-5,
         {"recipe": "paper", "weight_bits": 4, "activation_bits": 4},
     ),
 }
@@ -83,15 +85,15 @@ def top1(model: ivit.qat.QatModel, data: Data) -> float:
 
 
 def train(
-    model: ivit.qat.QatModel, teacher: FashionViT, data: Data, options: argparse.Namespace, rate: float
+    model: ivit.qat.QatModel, teacher: FashionViT, data: Data, steps: int, batch: int, rate: float
 ) -> float:
     """Some steps; seconds a step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.0)
     started, total = time.perf_counter(), 0.0
-    for step in range(options.steps):
+    for step in range(steps):
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, options.steps, rate)
-        pick = torch.randint(len(data.images), (options.batch,))
+            group["lr"] = learning_rate(step, steps, rate)
+        pick = torch.randint(len(data.images), (batch,))
         images = normalise(augment(data.images[pick], 0))
         with torch.no_grad():
             target = teacher(images)
@@ -106,14 +108,14 @@ def train(
             each = (time.perf_counter() - started) / (step + 1)
             print(f"  step {step + 1}: loss {total / 25:.5f}, {1000 * each:.0f} ms a step", flush=True)
             total = 0.0
-    return (time.perf_counter() - started) / options.steps
+    return (time.perf_counter() - started) / steps
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
     parser.add_argument("--only", choices=SETTINGS, action="append", help="default: paper and w4a4")
-    parser.add_argument("--steps", type=int, default=250)
+    parser.add_argument("--steps", type=int, help="default: the setting's")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, help="peak learning rate; default: the setting's")
     parser.add_argument("--ranges", choices=("frozen", "ema", "learned"), help="default: the setting's")
@@ -141,12 +143,13 @@ def main() -> None:
         )
         before = top1(model, data)
         print(f"{setting.title}: {before:.2f} % before", flush=True)
-        seconds = train(model.train(), teacher, data, options, options.rate or setting.rate)
+        steps, rate = options.steps or setting.steps, options.rate or setting.rate
+        seconds = train(model.train(), teacher, data, steps, options.batch, rate)
         model.eval()
         after = top1(model, data)
         print(
             f"{setting.title}: {before:.2f} % -> {after:.2f} % ({after - float_top1:+.2f} against FP32),"
-            f" {options.steps} steps of {options.batch}, {1000 * seconds:.0f} ms each",
+            f" {steps} steps of {options.batch}, {1000 * seconds:.0f} ms each",
             flush=True,
         )
         if options.output is not None:
