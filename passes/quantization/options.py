@@ -44,7 +44,7 @@ INTERVALS: dict[str, tuple[float, float]] = {
     "probability_bits": (2, 16),
     "residual_bits": (8, 16),
     "smoothing": (0.0, 1.0),
-    "percentile": (50.0, 100.0),
+    "percentile": (51.0, 100.0),
 }
 """The least and the largest number that an option takes."""
 

@@ -16,6 +16,8 @@ NARROW = 8
 CODED = ("log2", "sulq")
 CODE_BITS, MOST_CODE_BITS = 4, 8
 """Of probabilities in such codes, unless said otherwise, and at most."""
+SHIFT_GELU_BITS = 8
+"""At most, of what ShiftGELU takes."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,9 @@ def resolve(options: QuantizeOptions) -> Recipe:
         implied |= _for_few_bits({**implied, **given}, preset)
     elif activation_bits < NARROW:
         implied |= {"probability_bits": activation_bits, "gelu_input_bits": activation_bits}
+    if given.get("gelu", preset.gelu) == "ivit":
+        bits = implied.get("gelu_input_bits", preset.gelu_input_bits)
+        implied["gelu_input_bits"] = min(bits, SHIFT_GELU_BITS)
     if given.get("softmax", preset.softmax) != "exact":
         implied["probabilities"] = "deferred"
     if {**implied, **given}.get("probabilities", preset.probabilities) in CODED:
@@ -141,6 +146,11 @@ def _check(recipe: Recipe) -> None:
         raise ValueError(
             f"probabilities={recipe.probabilities} has 2 to {MOST_CODE_BITS} bits, got"
             f" probability_bits={recipe.probability_bits}"
+        )
+    if recipe.gelu == "ivit" and recipe.gelu_input_bits > SHIFT_GELU_BITS:
+        raise ValueError(
+            f"gelu_input_bits={recipe.gelu_input_bits} goes with another gelu: gelu=ivit takes at most"
+            f" {SHIFT_GELU_BITS} bits"
         )
     if recipe.qkv_scales == "per_head" and recipe.softmax != "exact":
         raise ValueError(f"qkv_scales=per_head goes with softmax=exact, not with softmax={recipe.softmax}")

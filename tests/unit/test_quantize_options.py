@@ -211,6 +211,10 @@ EXCLUDED: list[tuple[dict[str, Any], str]] = [
         {"probabilities": "log2", "probability_bits": 9},
         "probabilities=log2 has 2 to 8 bits, got probability_bits=9",
     ),
+    (
+        {"recipe": "paper", "gelu_input_bits": 9},
+        "gelu_input_bits=9 goes with another gelu: gelu=ivit takes at most 8 bits",
+    ),
 ]
 
 
@@ -279,8 +283,11 @@ TABLE: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ),
     # A12: q, k and v have 8 bits at most
     ({"activation_bits": 12}, {**activations(12), "gelu_input_bits": 12}),
-    ({"recipe": "paper", "activation_bits": 12}, {**PAPER, **activations(12), "gelu_input_bits": 12}),
+    ({"recipe": "paper", "activation_bits": 12}, {**PAPER, **activations(12)}),
     ({"recipe": "best", "activation_bits": 12}, {**BEST, **activations(12)}),
+    # ShiftGELU takes 8 bits
+    ({"recipe": "best", "gelu": "ivit"}, {**BEST, "gelu": "ivit", "gelu_input_bits": 8}),
+    ({"gelu": "ivit", "activation_bits": 12}, {**activations(12), "gelu": "ivit"}),
     # what was asked for goes before what follows from it
     (
         {"weight_bits": 4, "rounding": "nearest", "refit": False, "mlp_weight_bits": 8},

@@ -238,7 +238,7 @@ def test_dumped_levels_go_on_to_the_same_bytes() -> None:
     """The torch level, and the calibrated one, whose ranges of channels are in the store."""
     first = lowered(images())
     module, ctx = parse(plain_text("layer_scale", "high-level"))
-    again = StoreContext(store=WeightStore(ctx.store))
+    again = StoreContext(store=WeightStore(dict(ctx.store)))
     assert same(first, lowered(images(), parse_module(module_text(module), "torch.mlir", again), again))
     PassPipeline.parse_spec(get_passes(), "raise-torch,generalize-batch").apply(ctx, module)
     calibrate(module, ctx.store, images(), mean=IMAGENET.mean, std=IMAGENET.std)
