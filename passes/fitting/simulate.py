@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ivit_dialect.ops.fqvit import MOST_CODE_BITS
 from passes.graph.evaluate import Tensor
@@ -33,6 +34,16 @@ def fake_quantize(x: Tensor, scale: Scale, bits: int) -> Tensor:
     codes -= np.float32(scale.zero_point)
     codes *= np.float32(scale.step)
     return codes
+
+
+def fake_quantize_heads(x: Tensor, ends: NDArray[np.float64], bits: int) -> Tensor:
+    """``x`` [N, T, H * D] in symmetric codes that reach ``ends`` [H]; a head of zeros stays one."""
+    heads = x.reshape(*x.shape[:-1], len(ends), -1)
+    most = (1 << (bits - 1)) - 1
+    steps = np.where(ends > 0, ends / most, 1.0).astype(np.float32)[:, None]
+    codes = np.clip(np.rint(heads / steps), -most - 1, most)
+    codes *= steps
+    return codes.reshape(x.shape)
 
 
 def probability_change(recipe: Recipe, codes: LogCodes | None) -> Change:

@@ -13,9 +13,10 @@ from typing import TypeAlias
 
 import numpy as np
 
+from passes.fitting.attention_ranges import fit_attention_ranges
 from passes.fitting.linears import LinearInputs, fit_linear
 from passes.fitting.ranges import fitted_range
-from passes.fitting.simulate import fake_quantize, probability_change
+from passes.fitting.simulate import fake_quantize, fake_quantize_heads, probability_change
 from passes.graph.evaluate import (
     Tensor,
     attention,
@@ -40,7 +41,6 @@ from passes.quantization import scales
 from passes.quantization.activations import ActivationRules
 from passes.quantization.log_codes import LogCodes, log2_parameters
 from passes.quantization.recipes import Recipe
-from passes.quantization.scales import ChannelRange, Scale
 from passes.quantization.sulq import sulq_parameters
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -169,37 +169,23 @@ class _Sweep:
         return evaluate(node, lambda _: x)
 
     def _attention(self, node: AttentionNode) -> Tensor:
-        bits = self.recipe.qkv_bits
+        self._choose_part_ranges(node)
         parts: list[Tensor] = []
         for part in (node.query, node.key, node.value):
-            values = self._quantised[part]
-            part.range = fitted_range(self.recipe, part, values, bits, True, [])
-            if self.recipe.qkv_scales == "per_head" and part is not node.value:
-                self._choose_head_ranges(node, part, values)
-        for part in (node.query, node.key, node.value):
-            steps = self.rules.head_steps(node, part)
-            if steps is None:
-                scale: Scale = scales.symmetric(self.rules.part_range(node, part), bits)
-                parts.append(fake_quantize(self._quantised[part], scale, bits))
-            else:
-                heads = np.split(self._quantised[part], node.heads, axis=2)
-                each = (fake_quantize(x, Scale(step), bits) for x, step in zip(heads, steps, strict=True))
-                parts.append(np.concatenate(list(each), axis=2))
+            ends = self.rules.head_ends(node, part)
+            parts.append(fake_quantize_heads(self._quantised[part], ends, self.recipe.qkv_bits))
         self._choose_codes(node, parts)
         return attention(node, parts[0], parts[1], parts[2], probability_change(self.recipe, node.codes))
 
-    def _choose_head_ranges(self, node: AttentionNode, part: LinearNode, values: Tensor) -> None:
-        """Of q or k: the rule for the range of all heads, for each by itself."""
-        if self.recipe.ranges == "minmax" or self.recipe.qkv_bits >= self.recipe.ranges_below:
+    def _choose_part_ranges(self, node: AttentionNode) -> None:
+        """Of q, k and v: by the result of attention, unless the rule is one of a tensor alone."""
+        bits, linears = self.recipe.qkv_bits, (node.query, node.key, node.value)
+        if self.recipe.ranges in ("mse", "output") and bits < self.recipe.ranges_below:
+            q, k, v = (self._quantised[part] for part in linears)
+            fit_attention_ranges(node, (q, k, v), bits, self.recipe.qkv_scales == "per_head")
             return
-        ranges = [
-            fitted_range(self.recipe, part, head, self.recipe.qkv_bits, True, [])
-            for head in np.split(values, node.heads, axis=2)
-        ]
-        ends = np.array([(range_.low, range_.high) for range_ in ranges])
-        low, high = np.repeat(ends, part.channels // node.heads, axis=0).T
-        part.channel_range = ChannelRange(low, high)
-        part.range = part.channel_range.whole()
+        for part in linears:
+            part.range = fitted_range(self.recipe, part, self._quantised[part], bits, True, [])
 
     def _choose_codes(self, node: AttentionNode, parts: list[Tensor]) -> None:
         """Of probabilities in log2 or SULQ codes, from those of some images."""

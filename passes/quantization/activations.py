@@ -86,6 +86,14 @@ class ActivationRules:
         kept = scales.symmetric(part.calibrated(), self.recipe.qkv_bits).step / whole
         return np.maximum(by_head, whole * LEAST_HEAD_SHARE) * kept
 
+    def head_ends(self, node: AttentionNode, part: LinearNode) -> NDArray[np.float64]:
+        """float64 [H], what the codes of each head of q, k or v reach."""
+        steps = self.head_steps(node, part)
+        if steps is None:
+            step = scales.symmetric(self.part_range(node, part), self.recipe.qkv_bits).step
+            steps = np.full(node.heads, step)
+        return steps * ((1 << (self.recipe.qkv_bits - 1)) - 1)
+
     def weight_bits(self, node: Node) -> int:
         """Of the weights of a linear or of the patch embedding."""
         match node.role:
