@@ -36,7 +36,8 @@ def fit_attention_ranges(
     With ``by_head`` each head of q and k has its own.
     """
     chosen = np.linspace(0, len(parts[0]) - 1, min(IMAGES, len(parts[0]))).round().astype(int)
-    search = _Search(node, tuple(part[chosen] for part in parts), _ends(node, parts, by_head), bits)
+    q, k, v = parts
+    search = _Search(node, (q[chosen], k[chosen], v[chosen]), _ends(node, parts, by_head), bits)
     ones = np.ones(node.heads)
     factors: list[Heads | None] = [ones, ones, None]
     for index in (0, 1) * ROUNDS:
@@ -63,12 +64,13 @@ def _ends(
 @dataclass
 class _Search:
     node: AttentionNode
-    parts: tuple[Tensor, ...]
+    parts: tuple[Tensor, Tensor, Tensor]
     ends: tuple[Heads, Heads, Heads]
     bits: int
 
     def __post_init__(self) -> None:
-        self._wanted = attention(self.node, *self.parts[:3])
+        q, k, v = self.parts
+        self._wanted = attention(self.node, q, k, v)
 
     def best(self, factors: list[Heads | None], index: int, by_head: bool) -> Heads:
         """The factors of part ``index`` of least error, the others held; a part of None is not quantised."""
@@ -84,11 +86,11 @@ class _Search:
 
     def _errors(self, factors: list[Heads | None]) -> Heads:
         """Σ of the squares of what the result of each head is off by."""
-        tried = [
+        q, k, v = (
             part if factor is None else fake_quantize_heads(part, end * factor, self.bits)
             for part, end, factor in zip(self.parts, self.ends, factors, strict=True)
-        ]
-        difference = attention(self.node, *tried[:3]) - self._wanted
+        )
+        difference = attention(self.node, q, k, v) - self._wanted
         by_channel = np.square(difference).sum(axis=(0, 1), dtype=np.float64)
         return by_channel.reshape(self.node.heads, -1).sum(axis=1)
 

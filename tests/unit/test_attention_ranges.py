@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from passes.fitting.attention_ranges import fit_attention_ranges
 from passes.fitting.simulate import fake_quantize_heads
@@ -13,6 +14,7 @@ from passes.graph.nodes import ImageNode as Source
 
 HEADS, DEPTH, TOKENS, IMAGES = 2, 4, 9, 3
 CHANNELS = HEADS * DEPTH
+Ends = NDArray[np.float64]
 Parts = tuple[Tensor, Tensor, Tensor]
 
 
@@ -53,14 +55,14 @@ def parts_of(seed: int, outlier: float = 1.0) -> Parts:
     return q, k, v
 
 
-def error(node: AttentionNode, parts: Parts, ends: tuple[np.ndarray, ...]) -> float:
-    tried = [fake_quantize_heads(part, end, 4) for part, end in zip(parts, ends, strict=True)]
-    return float(np.square(attention(node, *tried) - attention(node, *parts)).sum())
+def error(node: AttentionNode, parts: Parts, ends: tuple[Ends, ...]) -> float:
+    q, k, v = (fake_quantize_heads(part, end, 4) for part, end in zip(parts, ends, strict=True))
+    return float(np.square(attention(node, q, k, v) - attention(node, *parts)).sum())
 
 
-def ends_of(node: AttentionNode) -> tuple[np.ndarray, ...]:
+def ends_of(node: AttentionNode) -> tuple[Ends, ...]:
     """What was chosen, for each head."""
-    found = []
+    found: list[Ends] = []
     for part in (node.query, node.key, node.value):
         assert part.channel_range is not None
         found.append(part.channel_range.magnitude.reshape(HEADS, DEPTH)[:, 0])
