@@ -29,6 +29,7 @@ from ivit_dialect.torch.ops_reduce import AtenMeanDimOp
 from ivit_dialect.torch.ops_scalar import PrimListConstructOp
 from ivit_dialect.torch.ops_shape import AtenCatOp
 from passes.graph.derived import float64
+from passes.graph.fold_layer_scale import scale
 from passes.graph.layout import View, canonical, heads_index, read_heads
 from passes.graph.nodes import (
     AttentionNode,
@@ -44,7 +45,7 @@ from passes.graph.nodes import (
     TokenSlice,
 )
 from passes.graph.trace import Handler, Tracer, Value
-from passes.graph.trace_sums import add, concatenate, scale
+from passes.graph.trace_sums import add, concatenate
 from passes.ranges import (
     KEY_RANGE,
     QUERY_RANGE,
