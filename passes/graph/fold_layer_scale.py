@@ -1,9 +1,9 @@
-"""LayerScale (CaiT, arXiv 2103.17239, Eq. 5) and other products with constants, folded into what they multiply.
+"""LayerScale (CaiT, arXiv 2103.17239) and other products with constants, folded into what they multiply.
 
     gamma * (W x + b) = (diag(gamma) W) x + gamma * b
 
-Function-preserving but for the rounding of float64; at run time nothing of it is left. Weights are quantised per
-output channel, so a small gamma costs no accuracy either.
+Function-preserving but for the rounding of float64; at run time nothing of it is left. Weights are quantised
+per output channel, so a small gamma costs no accuracy either.
 """
 
 from __future__ import annotations
