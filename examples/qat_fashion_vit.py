@@ -44,7 +44,7 @@ class Setting:
 
 
 SETTINGS = {
-    "paper": Setting("W8A8, the paper's ops", "ema", 250, 3e-5, {"recipe": "paper"}),
+    "paper": Setting("W8A8, the paper's ops", "ema", 160, 3e-5, {"recipe": "paper"}),
     "w4a4": Setting("W4A4", "learned", 160, 3e-5, {"weight_bits": 4, "activation_bits": 4}),
     "w4a4-paper": Setting(
         "W4A4, the paper's ops",
