@@ -121,12 +121,16 @@ def float_graph(module: ModuleOp, store: WeightStore, pixels: Normalisation | No
 
 
 def graph_images(inputs: NDArray[np.float32], pixels: Normalisation | None) -> NDArray[np.float32]:
-    """float32 [N, C, H, W] in the source's convention -> [N, H, W, C] as the graph's input has them."""
+    """float32 [N, C, H, W] in the source's convention -> [N, H, W, C] as the graph's input has them.
+
+    What no pixel can be is clipped, as it is at run time.
+    """
     images = inputs.transpose(0, 2, 3, 1)
     if pixels is None:
         return images
     mean, std = np.array(pixels.mean, np.float32), np.array(pixels.std, np.float32)
-    return (images * std + mean) * np.float32(255)
+    with np.errstate(over="ignore"):
+        return np.clip((images * std + mean) * np.float32(255), 0, 255)
 
 
 def equalize(graph: Graph, recipe: Recipe, ctx: Context) -> None:
