@@ -6,8 +6,11 @@ tensor<2xCxf32>`` (row 0 the lows, row 1 the highs), whose numbers are in the we
 
 from __future__ import annotations
 
+from typing import TypeGuard
+
 import numpy as np
 from xdsl.dialects.builtin import (
+    AnyFloat,
     ArrayAttr,
     DenseResourceAttr,
     FloatAttr,
@@ -15,9 +18,10 @@ from xdsl.dialects.builtin import (
     f32,
     f64,
 )
-from xdsl.ir import Operation
+from xdsl.ir import Attribute, Operation
 from xdsl.utils.hints import isa
 
+from ivit_dialect.element_types import check_array
 from ivit_dialect.load import location_text
 from ivit_dialect.store import WeightStore
 from passes.quantization.scales import ChannelRange, Range
@@ -61,12 +65,28 @@ def read_channel_range(op: Operation, store: WeightStore, name: str = RANGE) -> 
     attribute = op.attributes.get(channel_name(name))
     if attribute is None:
         return None
-    if not isinstance(attribute, DenseResourceAttr):
-        raise ValueError(f"{describe(op)}: {channel_name(name)} must be a dense_resource, got {attribute}")
-    ends = np.asarray(store[attribute.resource_handle.data], np.float64)
-    if ends.ndim != 2 or len(ends) != 2 or not np.all(np.isfinite(ends)) or np.any(ends[0] > ends[1]):
-        raise ValueError(f"{describe(op)}: {channel_name(name)} must be finite lows and highs, [2, C]")
+    kind = attribute.type if isinstance(attribute, DenseResourceAttr) else None
+    if not isinstance(attribute, DenseResourceAttr) or not _is_pair_of_rows(kind):
+        raise ValueError(
+            f"{describe(op)}: {channel_name(name)} must be dense_resource<key> : tensor<2xCxf32>,"
+            f" got {attribute}"
+        )
+    key = attribute.resource_handle.data
+    check_array(store[key], kind, key)
+    ends = store[key].astype(np.float64)
+    if not np.all(np.isfinite(ends)) or np.any(ends[0] > ends[1]):
+        raise ValueError(f"{describe(op)}: {channel_name(name)} must be finite lows and highs no less")
     return ChannelRange(ends[0], ends[1])
+
+
+def _is_pair_of_rows(kind: Attribute | None) -> TypeGuard[TensorType[AnyFloat]]:
+    """Whether ``kind`` is tensor<2xCxf32>."""
+    return (
+        isa(kind, TensorType[AnyFloat])
+        and kind.element_type == f32
+        and len(kind.get_shape()) == 2
+        and kind.get_shape()[0] == 2
+    )
 
 
 def write_channel_range(op: Operation, store: WeightStore, name: str, ends: ChannelRange) -> None:

@@ -59,7 +59,8 @@ class Tracer:
             try:
                 results = self._trace(op)
             except ValueError as error:
-                raise ValueError(f"{describe(op)}: {error}") from error
+                place, line = describe(op), str(error)
+                raise ValueError(line if line.startswith(place) else f"{place}: {line}") from error
             for ssa, value in zip(op.results, results, strict=True):
                 self.values[ssa] = value
             uses.subtract(op.operands)
@@ -198,4 +199,16 @@ def trace(
     pixels = canonical(image, batch).reshape(batch, height, width, channels)
     tracer.values[function.body.block.args[0]] = View(image, pixels.transpose(0, 3, 1, 2))
     tracer.run(function)
+    for node in tracer.graph.nodes:
+        _check_channels(node)
     return tracer.graph
+
+
+def _check_channels(node: Node) -> None:
+    """ValueError for ranges of more or fewer channels than ``node`` has."""
+    if node.channel_range is not None and len(node.channel_range.low) != node.channels:
+        count = len(node.channel_range.low)
+        raise ValueError(
+            f"{node.origin}: its range of each channel is that of {count} channels, it has {node.channels}:"
+            " calibrate again"
+        )
