@@ -3,7 +3,7 @@
 // RUN: not ivit-opt %s --conv2d-to-linear 2>&1 | filecheck %s --check-prefix WEIGHT
 // RUN: not ivit-opt %s --conv2d-to-linear -o %t.mlir 2>&1 && not ls %t.mlir
 
-// OPTION: ivit-opt: error: --lower-to-int has no option 'width' (options: calibration, mean, std, softmax, gelu, layernorm)
+// OPTION: ivit-opt: error: --lower-to-int has no option 'width' (options: calibration, mean, std, recipe, softmax, gelu,
 // MISSING: ivit-opt: error: missing.mlir: no such file
 // WEIGHT: ivit-opt: error: weight 'w' is not at hand: give the safetensors file that belongs to the module
 
