@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help=".npz with images, and labels if there are any, for models")
     parser.add_argument("--calibration", type=int, default=32, help="images of --data to calibrate on")
     parser.add_argument("--images", type=int, default=1900, help="images to test on, at most")
-    parser.add_argument("--interpreted", type=int, default=100, help="images for variants in float")
+    parser.add_argument("--interpreted", type=int, default=50, help="images for variants in float")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="variants that are called so")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path, help="file of the rows; those that it has are kept")

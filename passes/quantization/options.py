@@ -65,7 +65,7 @@ class QuantizeOptions:
     gelu: str | None = _option("family of the GELU")
     layernorm: str | None = _option("family of the LayerNorm")
     probabilities: str | None = _option("form of the exact softmax's result")
-    probability_bits: int | None = _option("bits of uniform, log2 and sulq probabilities")
+    probability_bits: int | None = _option("bits of probabilities; at most 8 of log2, sulq and deferred")
     weight_bits: int | None = _option("bits of weights; those of the patch embedding and the head stay 8")
     patch_weight_bits: int | None = _option("bits of the patch embedding's weights")
     attention_weight_bits: int | None = _option("bits of the weights of q, k, v and the projection")
