@@ -99,19 +99,19 @@ def relative_error(name: str, *changes: Change) -> tuple[Hostile, float]:
     return model, float(error / size if size else error)
 
 
-def pairs(models: dict[str, tuple[Change, ...]]) -> list[tuple[str, str]]:
-    """Each model with two options in turn, so that each option meets some."""
+def pairs(models: dict[str, tuple[Change, ...]], each: int) -> list[tuple[str, str]]:
+    """Each model with ``each`` options in turn, so that each option meets some."""
     options = cycle(OPTIONS)
-    return [(model, next(options)) for model in models for _ in range(2)]
+    return [(model, next(options)) for model in models for _ in range(each)]
 
 
-@pytest.mark.parametrize(("model", "name"), pairs(NEAR))
+@pytest.mark.parametrize(("model", "name"), pairs(NEAR, 2))
 def test_the_integers_are_near_fp32(model: str, name: str) -> None:
     error = relative_error(name, *NEAR[model])[1]
     assert error <= NOISE or error <= 3 * plain_error(name)
 
 
-@pytest.mark.parametrize(("model", "name"), pairs(COARSE))
+@pytest.mark.parametrize(("model", "name"), pairs(COARSE, 1))
 def test_what_is_below_a_step_leaves_results_of_the_right_size(model: str, name: str) -> None:
     lowered, _ = relative_error(name, *COARSE[model])
     want = np.abs(hostile(*COARSE[model]).floats(HELD_OUT)).max()
@@ -143,7 +143,6 @@ def test_one_class() -> None:
     got = model.integers(HELD_OUT)
     assert got.shape == (len(HELD_OUT), 1)
     assert np.abs(got * model.step - want).max() < 0.1
-    assert model.native(HELD_OUT).tolist() == got.tolist()
 
 
 REFUSED: list[tuple[Change, str, str]] = [
