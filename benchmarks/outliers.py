@@ -30,7 +30,8 @@ from ivit.baseline import FloatModel
 from ivit_dialect.load import load_module, save_module
 from ivit_dialect.store import StoreContext, WeightStore
 from ivit_dialect.torch.entry import main_function
-from passes.graph.nodes import AttentionNode, Graph, LinearNode, Node, NormNode, inputs_of
+from passes.equalization.readers import readers_of
+from passes.graph.nodes import AttentionNode, LinearNode, NormNode
 from passes.graph.trace import trace
 from passes.graph.trace_ops import HANDLERS
 from passes.raise_torch import RaiseTorchPass
@@ -94,22 +95,13 @@ def add_outliers(module: ModuleOp, ctx: StoreContext, options: OutlierOptions) -
     parameters = Parameters(ctx.store)
     graph = trace(module, main_function(module), WeightStore(parameters.leaves()), HANDLERS)
     rng = np.random.default_rng(options.seed)
-    for node, readers in _readers(graph).items():
+    for node, readers in readers_of(graph).items():
         linears = [reader for reader in readers if isinstance(reader, LinearNode)]
         if isinstance(node, NormNode) and len(linears) == len(readers):
             _norm(parameters, node, linears, options, rng)
         if isinstance(node, AttentionNode) and len(linears) == len(readers):
             _attention(parameters, node, linears, options, rng)
     parameters.write(ctx.store)
-
-
-def _readers(graph: Graph) -> dict[Node, list[Node]]:
-    """Who reads each node; the graph's result is read by nobody."""
-    readers: dict[Node, list[Node]] = {}
-    for node in graph.live():
-        for source in inputs_of(node):
-            readers.setdefault(source, []).append(node)
-    return readers
 
 
 def _norm(

@@ -19,19 +19,17 @@ def mean_output_errors(
     return moments.means @ rounded.T - moments.float_means @ weight.T
 
 
-def bias_correction(errors: NDArray[np.float64], per_channel: bool = False) -> NDArray[np.float64]:
+def bias_correction(errors: NDArray[np.float64]) -> NDArray[np.float64]:
     """What to add to the bias, [O], for mean output errors [N, O] of N images with equally many rows.
 
     Leave-one-out: an image's squared error changes by ``c² - 2 c e`` a row, c the mean of the others,
-    e its own. All zeros where the sum over images and channels does not fall (with ``per_channel``: channel
-    by channel), and for a single image, which leaves nothing to try it on.
+    e its own. All zeros where the sum over images and channels does not fall, and for a single image, which
+    leaves nothing to try it on.
     """
     images = len(errors)
     if images < 2:
         return np.zeros(int(errors.shape[1]))
     mean = np.asarray(errors.mean(axis=0), np.float64)
     others = (images * mean - errors) / (images - 1)
-    changes = np.asarray(np.sum(others * others - 2 * others * errors, axis=0), np.float64)
-    if not per_channel:
-        changes = np.full_like(changes, changes.sum())
-    return np.where(changes < 0, -mean, 0.0)
+    change = float(np.sum(others * others - 2 * others * errors))
+    return -mean if change < 0 else np.zeros_like(mean)

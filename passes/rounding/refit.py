@@ -46,19 +46,3 @@ def refit(
     fitted = weight + np.linalg.solve(damped, wanted).T
     offset = weight @ moments.float_means.mean(axis=0) - fitted @ mean
     return fitted, bias + (offset if stream is None else offset - stream.mean)
-
-
-def remaining_error(
-    weight: NDArray[np.float64],
-    offset: NDArray[np.float64],
-    fitted: NDArray[np.float64],
-    moments: InputMoments,
-) -> NDArray[np.float64]:
-    """Σ over the rows of ``(x_q fitted_oᵀ + offset_o - x weight_oᵀ)²`` but for a constant of the layer: [O].
-
-    The constant is ``Σ (x weight_oᵀ)²``, which no choice of ``fitted`` changes: compare, do not take roots.
-    """
-    mean, float_mean = moments.means.mean(axis=0), moments.float_means.mean(axis=0)
-    quadratic = np.einsum("oi,oi->o", fitted @ moments.gram - 2 * weight @ moments.cross.T, fitted)
-    linear = 2 * offset * (fitted @ mean - weight @ float_mean) + offset**2
-    return quadratic + moments.rows * linear

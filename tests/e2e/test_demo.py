@@ -15,8 +15,8 @@ from ivit.images.picture_files import open_picture, pixels_of
 from ivit.picture import GAP
 
 LEAST_FP32_TOP1 = 90
-MOST_LOST_POINTS = 0.5
-LEAST_AGREEMENT = 98
+MOST_LOST_POINTS = 0.2
+LEAST_AGREEMENT = 99
 KEYS = {"fp32_top1", "int_top1", "agreement", "images", "ms_per_image", "fp32_ms_per_image"}
 
 
