@@ -139,7 +139,7 @@ def equalize(graph: Graph, recipe: Recipe, ctx: Context) -> None:
         count = smooth_channels(graph, recipe.smoothing)
         emit_remark(ctx, f"{QuantizePass.name}: smoothed the channels of {count} LayerNorms{_reason(count)}")
     if recipe.balance:
-        count = balance_attention(graph)
+        count = balance_attention(graph, centre_keys=recipe.softmax == "exact")
         emit_remark(ctx, f"{QuantizePass.name}: balanced q, k and v of {count} attentions{_reason(count)}")
     if recipe.gelu_channels and recipe.gelu == "exact":
         count = scale_gelu(graph)

@@ -22,10 +22,11 @@ from passes.quantization.scales import ChannelRange
 VALUE_ALPHA = 0.5
 
 
-def balance_attention(graph: Graph) -> int:
+def balance_attention(graph: Graph, *, centre_keys: bool = True) -> int:
     """Balance every attention whose channel ranges are known; how many.
 
-    q, k and v must each be read by one attention alone.
+    q, k and v must each be read by one attention alone. Without ``centre_keys`` the scores stay what they
+    were, for a softmax that rounds them within their calibrated range.
     """
     readers, projections = readers_of(graph), linear_readers(graph)
     count = 0
@@ -34,15 +35,20 @@ def balance_attention(graph: Graph) -> int:
             continue
         alone = all(readers[part] == [node] for part in (node.query, node.key, node.value))
         if alone and node.query.channel_range is not None and node.key.channel_range is not None:
+            if centre_keys:
+                _centre(node.key, node.key.channel_range)
             _balance_scores(node.query, node.query.channel_range, node.key, node.key.channel_range)
             _balance_values(node, projections.get(node, []))
             count += 1
     return count
 
 
+def _centre(k: LinearNode, ends: ChannelRange) -> None:
+    middle = (ends.low + ends.high) / 2
+    k.bias, k.channel_range = k.bias - middle, ends.shifted(-middle)
+
+
 def _balance_scores(q: LinearNode, q_ends: ChannelRange, k: LinearNode, k_ends: ChannelRange) -> None:
-    middle = (k_ends.low + k_ends.high) / 2
-    k.bias, k_ends = k.bias - middle, k_ends.shifted(-middle)
     alive = (q_ends.magnitude > 0) & (k_ends.magnitude > 0)
     ratio = np.where(alive, k_ends.magnitude, 1.0) / np.where(alive, q_ends.magnitude, 1.0)
     factors = np.sqrt(ratio)

@@ -40,6 +40,11 @@ class Traced:
         """Of every live node, as the graph is now."""
         return dict(run_graph(self.graph, self.images))
 
+    def values_of(self, *nodes: Node) -> list[Tensor]:
+        """Of some nodes; ``run_graph`` hands out each once, before it is dropped."""
+        wanted = {node: value for node, value in run_graph(self.graph, self.images) if node in nodes}
+        return [wanted[node] for node in nodes]
+
     def result(self) -> Tensor:
         """What the function returns, as the graph is now."""
         tokens = self.graph.result

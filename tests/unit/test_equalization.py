@@ -126,6 +126,24 @@ def test_balancing_makes_q_as_large_as_k_and_centres_k_and_v() -> None:
             np.testing.assert_allclose(centred.low, -centred.high, rtol=1e-9)
 
 
+def test_scores_stay_what_they_were_where_keys_are_not_centred() -> None:
+    model = traced(plain_text("one_head", "high-level"))
+    node = only(model, AttentionNode)
+    assert isinstance(node, AttentionNode)
+    model.observe_channels()
+
+    def scores() -> Tensor:
+        values = model.values_of(node.query, node.key)
+        return values[0] @ values[1].swapaxes(1, 2)
+
+    before = scores()
+    balance_attention(model.graph, centre_keys=False)
+    np.testing.assert_allclose(scores(), before, rtol=0, atol=ERROR * float(np.abs(before).max()))
+    model.observe_channels()
+    balance_attention(model.graph)
+    assert np.abs(scores() - before).max() > 100 * ERROR
+
+
 def test_scaled_channels_of_a_gelu_begin_at_their_lowest_code() -> None:
     model = traced(plain_text("gelu_tanh", "high-level"))
     model.observe_channels()
