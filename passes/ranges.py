@@ -73,7 +73,7 @@ def read_channel_range(op: Operation, store: WeightStore, name: str = RANGE) -> 
         )
     key = attribute.resource_handle.data
     check_array(store[key], kind, key)
-    ends = store[key].astype(np.float64)
+    ends = np.asarray(store[key], np.float64)  # what was recorded is no function of parameters
     if not np.all(np.isfinite(ends)) or np.any(ends[0] > ends[1]):
         raise ValueError(f"{describe(op)}: {channel_name(name)} must be finite lows and highs no less")
     return ChannelRange(ends[0], ends[1])

@@ -132,5 +132,10 @@ class QatModel(nn.Module):
     def _fingerprint(self) -> tuple[Any, ...]:
         """Differs where any parameter or buffer does: checksums, as ``.data`` is written past versions."""
         tensors = (*self.model.parameters(), *self.quantizer.parameters(), *self.quantizer.buffers())
-        sums = [tensor.detach().contiguous().view(torch.int32).sum(dtype=torch.int64) for tensor in tensors]
-        return tuple(torch.stack([each.cpu() for each in sums]).tolist())
+        return tuple(torch.stack([_checksum(tensor).cpu() for tensor in tensors]).tolist())
+
+
+def _checksum(tensor: Tensor) -> Tensor:
+    """int64, of the bits; each counts by its place, so that values that change places are seen."""
+    bits = tensor.detach().contiguous().view(torch.int32).flatten()
+    return (bits * torch.arange(1, 2 * bits.numel(), 2, device=bits.device)).sum()

@@ -216,6 +216,17 @@ def test_parameters_written_behind_their_versions_are_seen() -> None:
     assert not torch.equal(before, after)
 
 
+def test_parameters_that_change_places_are_seen() -> None:
+    model = prepared()
+    x = images(2, seed=3)
+    before, _ = model.integers(x)
+    for parameter in model.model.parameters():
+        parameter.data = parameter.data.flip(0)
+    after, _ = model.integers(x)
+    assert (after != before).any()
+    np.testing.assert_array_equal(after, interpreted(model, x))
+
+
 def test_a_copy_goes_its_own_way() -> None:
     model, x = prepared("avg_pool", **FEW_BITS), images(4)
     before = model.integers(x)[0]
