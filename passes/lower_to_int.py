@@ -20,7 +20,7 @@ from passes.pipeline_text import build_passes
 from passes.pipelines import LOWER_TO_INT
 from passes.quantization.options import QuantizeOptions
 from passes.quantization.recipes import resolve
-from passes.quantize import QuantizePass, quantize
+from passes.quantize import QuantizePass, quantize, tell_without_effect
 from passes.registry import get_passes
 from passes.run_passes import Report, run_passes, unreported
 from passes.torch_entry import check_normalisation
@@ -106,6 +106,7 @@ class _QuantizeOn(ModulePass):
     report: Report
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        tell_without_effect(self.options)
         quantize(
             op,
             ctx,

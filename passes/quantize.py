@@ -45,7 +45,7 @@ from passes.graph.nodes import ConvNode, Graph
 from passes.graph.trace import trace
 from passes.graph.trace_ops import HANDLERS
 from passes.quantization.options import QuantizeOptions
-from passes.quantization.recipes import Recipe, resolve
+from passes.quantization.recipes import Recipe, resolve, without_effect
 from passes.torch_entry import MEAN, STD, Normalisation, normalisation_of
 
 
@@ -65,8 +65,15 @@ class QuantizePass(QuantizeOptions, ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         recipe = resolve(self)
+        tell_without_effect(self)
         images = load_images(Path(self.images)) if self.images is not None and recipe.fits else None
         quantize(op, ctx, recipe, images, mean=self.mean, std=self.std)
+
+
+def tell_without_effect(options: QuantizeOptions) -> None:
+    """On stderr, what was asked for and changes nothing."""
+    for line in without_effect(options):
+        print(f"{QuantizePass.name}: {line}", file=sys.stderr)
 
 
 def quantize(
@@ -96,7 +103,7 @@ def quantize(
     integers = WeightStore()
     lowered = emit_function(function, graph, recipe, pixels, integers, records=records)
     notices = [
-        paper_notice(graph.live()) if recipe.gelu == "ivit" else None,
+        paper_notice(graph.live(), recipe.exponent) if recipe.gelu == "ivit" else None,
         layernorm_notice(graph.live()) if recipe.layernorm == "fqvit" else None,
         mark_simulation(module, recipe),
     ]

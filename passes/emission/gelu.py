@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def _looked_up(
 
 def paper(emitter: Emitter, node: GeluNode) -> Quantised:
     """ShiftGELU on symmetric int8 (I-ViT Algorithm 2), then a requant from its step ``S / 128``."""
-    rule = scales.reciprocal if emitter.recipe.exponent == "snapped" else scales.plain_exponent
+    rule = _exponent_rule(emitter.recipe.exponent)
     bits = emitter.recipe.gelu_input_bits
     source, x0 = rule(node.source.calibrated(), bits)
     target = scales.symmetric(node.calibrated(), emitter.recipe.gelu_bits)
@@ -73,14 +73,18 @@ def paper(emitter: Emitter, node: GeluNode) -> Quantised:
     return Quantised(value, target)
 
 
-def paper_notice(nodes: Iterable[Node]) -> str | None:
+def _exponent_rule(exponent: str) -> Callable[[scales.Range, int], tuple[Scale, int]]:
+    return scales.reciprocal if exponent == "snapped" else scales.plain_exponent
+
+
+def paper_notice(nodes: Iterable[Node], exponent: str = "snapped") -> str | None:
     """One line where calibration saw inputs that are too large for ``paper``; None where it saw none."""
     gelus = [node for node in nodes if isinstance(node, GeluNode)]
     wide = [node for node in gelus if node.source.calibrated().high > LARGEST_INPUT]
     if not wide:
         return None
     largest = max(node.source.calibrated().high for node in wide)
-    error = max(paper_error(node.source.calibrated(), node.approximate) for node in wide)
+    error = max(paper_error(node.source.calibrated(), node.approximate, exponent) for node in wide)
     return (
         f"gelu=ivit: {len(wide)} of {len(gelus)} GELUs see inputs above {LARGEST_INPUT:g}"
         f" (largest {largest:.1f}), where ShiftGELU is off by up to {error:.1f};"
@@ -88,9 +92,9 @@ def paper_notice(nodes: Iterable[Node]) -> str | None:
     )
 
 
-def paper_error(range_: scales.Range, approximate: str = "none") -> float:
+def paper_error(range_: scales.Range, approximate: str = "none", exponent: str = "snapped") -> float:
     """The largest ``|ShiftGELU - GELU|`` over int8 inputs in ``range_``, in a row that holds its maximum."""
-    source, x0 = scales.reciprocal(range_)
+    source, x0 = _exponent_rule(exponent)(range_, 8)
     lowest, highest = (max(-128, min(127, round(end / source.step))) for end in (range_.low, range_.high))
     x = np.arange(lowest, highest + 1, dtype=np.int8)
     rows = np.stack([x, np.full_like(x, highest)], axis=1)

@@ -11,6 +11,8 @@ from typing import Any
 
 from passes.quantization.options import QuantizeOptions
 
+SHIFT_FAMILIES = ("ivit", "ibert", "fqvit")
+"""Whose exponentials have a step that ``exponent`` chooses."""
 NARROW = 8
 """Below so many bits, ranges and weights are fitted to the calibration images."""
 CODED = ("log2", "sulq")
@@ -154,3 +156,21 @@ def _check(recipe: Recipe) -> None:
         )
     if recipe.qkv_scales == "per_head" and recipe.softmax != "exact":
         raise ValueError(f"qkv_scales=per_head goes with softmax=exact, not with softmax={recipe.softmax}")
+
+
+def without_effect(options: QuantizeOptions) -> list[str]:
+    """One line for each option that was given and that nothing in the recipe reads."""
+    recipe, given = resolve(options), options.given()
+    read = {
+        "percentile": (recipe.ranges == "percentile", "ranges=percentile"),
+        "exponent": (
+            recipe.softmax in SHIFT_FAMILIES or recipe.gelu in SHIFT_FAMILIES,
+            f"softmax or gelu of {', '.join(SHIFT_FAMILIES)}",
+        ),
+        "gelu_channels": (recipe.gelu == "exact", "gelu=exact"),
+    }
+    return [
+        f"{name} changes nothing here: it goes with {reader}"
+        for name, (is_read, reader) in read.items()
+        if given.get(name) and not is_read
+    ]

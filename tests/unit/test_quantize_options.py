@@ -26,7 +26,7 @@ from passes.quantization.options import (
     QuantizeKeywords,
     QuantizeOptions,
 )
-from passes.quantization.recipes import Recipe, resolve
+from passes.quantization.recipes import Recipe, resolve, without_effect
 from passes.quantize import QuantizePass
 from passes.registry import get_passes
 
@@ -334,3 +334,14 @@ def test_recipes(chosen: dict[str, Any], expected: dict[str, Any]) -> None:
 def test_what_needs_images(chosen: dict[str, Any], fits: bool, fits_weights: bool) -> None:
     recipe = resolve(QuantizeOptions(**chosen))
     assert (recipe.fits, recipe.fits_weights) == (fits, fits_weights)
+
+
+def test_options_that_nothing_reads_are_told() -> None:
+    assert without_effect(QuantizeOptions(percentile=99.5, exponent="plain", gelu_channels=True)) == [
+        "percentile changes nothing here: it goes with ranges=percentile",
+        "exponent changes nothing here: it goes with softmax or gelu of ivit, ibert, fqvit",
+    ]
+    assert without_effect(
+        QuantizeOptions(gelu="ivit", exponent="plain", gelu_channels=True, ranges="percentile", percentile=99)
+    ) == ["gelu_channels changes nothing here: it goes with gelu=exact"]
+    assert without_effect(QuantizeOptions(recipe="best")) == []
