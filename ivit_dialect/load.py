@@ -42,6 +42,9 @@ WEIGHTS_SUFFIX = ".safetensors"
 BELOW_TORCH = ("linalg", "tosa", "stablehlo")
 """What torch-mlir lowers its torch dialect to."""
 _LOWER_OP = re.compile(rf'^[ \t]*(?:%[^=\n]*=[ \t]*)?"?(({"|".join(BELOW_TORCH)})\.\w+)', re.MULTILINE)
+_FIRST_TEXT = re.compile(r"(?:\s|//[^\n]*(?:\n|\Z))*")
+_MLIR_START = re.compile(r'module\b|[a-z_]\w*\.\w|"(?!"")|%[\w$.-]+|[#!][\w$.-]+\s*=|@|\^|\{-#')
+"""How the first line of a module begins that is no comment, well-formed or not."""
 
 
 def load_module(path: Path, ctx: StoreContext, *, weights_required: bool = True) -> ModuleOp:
@@ -150,14 +153,30 @@ def _parse_text(source: str, name: str, ctx: StoreContext) -> ModuleOp:
         return parser.parse_module()
     except ParseError as error:
         raise ValueError(
-            _lower_level(source, name) or f"{error.span.get_location()}: {_one_line(error.msg)}"
+            _lower_level(source, name) or _no_mlir(source, name) or _parse_message(error)
         ) from error
     except RecursionError as error:
         raise ValueError(f"{_position(parser, name)}: nested too deeply") from error
     except Exception as error:
         # xDSL's parser lets many kinds of exception through on malformed text
         message = f"{_position(parser, name)}: {_one_line(str(error) or repr(error))}"
-        raise ValueError(_lower_level(source, name) or message) from error
+        raise ValueError(_lower_level(source, name) or _no_mlir(source, name) or message) from error
+
+
+def _parse_message(error: ParseError) -> str:
+    # xDSL leaves this placeholder of its own unfilled
+    message = error.msg.replace("{first_char}", f"'{error.span.text[:1]}'")
+    return f"{error.span.get_location()}: {_one_line(message)}"
+
+
+def _no_mlir(source: str, name: str) -> str | None:
+    """The refusal of text that does not begin as a module does, None for all other text."""
+    blank = _FIRST_TEXT.match(source)
+    start = 0 if blank is None else blank.end()
+    if start == len(source) or _MLIR_START.match(source, start):
+        return None
+    line = source.count("\n", 0, start) + 1
+    return f"{name}:{line}: not MLIR text: a module begins with 'module' or an op such as func.func"
 
 
 def _lower_level(source: str, name: str) -> str | None:

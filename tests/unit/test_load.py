@@ -185,6 +185,19 @@ def _message(text: str) -> str:
     return ""
 
 
+@pytest.mark.parametrize(
+    "text", ["# ivit\n\nmodule {}\n", "[project]\nname = 1\n", '"""Docs."""\n', "Apache License\n", "{}"]
+)
+def test_text_of_another_kind_is_told_so(text: str) -> None:
+    told = "not MLIR text: a module begins with 'module' or an op such as func.func"
+    assert _error(text) == f"model.mlir:1: {told}"
+    assert _error("\n// a note\n" + text) == f"model.mlir:3: {told}"
+
+
+def test_no_placeholder_of_the_parser_is_shown() -> None:
+    assert _error("module {\n # x\n}\n") == "model.mlir:2:2: Expected suffix identifier after '#'"
+
+
 def test_an_open_string_is_refused_at_once() -> None:
     assert "closing string literal" in _error('"' + "a" * 100_000)
 
