@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeAlias, get_type_hints
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
 from xdsl.passes import ModulePass
@@ -22,6 +22,7 @@ from passes.pipelines import PIPELINES, NamedPipeline
 Factories: TypeAlias = Mapping[str, Callable[[], type[ModulePass]]]
 """What makes each pass, by name."""
 
+FLAG = "true or false"
 INTEGER = re.compile(r"[-+]?\d+")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 QUOTED_OR_VALUE = re.compile(r'"(?:\\.|[^"\\])*"|=(?P<value>[^\s{}"]+)|\[[^\]]*\]')
@@ -77,18 +78,44 @@ def build_passes(specs: Iterable[ArgSpec], available: Factories) -> tuple[Module
 def _build(kind: type[ModulePass], spec: ArgSpec) -> ModulePass:
     hints = get_type_hints(kind)
     for key, values in spec.parameters.items():
-        # xDSL would only say that the types are incompatible, and print the Python types
-        if "float" in str(hints.get(key, "")) and not (values and all(map(_is_number, values))):
-            given = ",".join(map(str, values)) or "nothing"
-            advice = "; separate options with blanks" if "=" in given else ""
-            raise ValueError(
-                f"{spec.name}: {key} takes numbers with commas between them, got {given}{advice}"
-            )
+        hint = hints.get(key.replace("-", "_"))
+        if hint is not None:
+            _check_values(f"{spec.name}: {key}", hint, values)
     try:
         return kind.from_spec(spec)
     except ValueError as error:
         message = str(error)
         raise ValueError(message if spec.name in message else f"{spec.name}: {message}") from error
+
+
+def _check_values(what: str, hint: object, values: Sequence[object]) -> None:
+    """ValueError where ``values`` are not of the types of ``hint``.
+
+    xDSL would only say that the types are incompatible, and print the Python types, but not the option.
+    """
+    many = any(get_origin(part) is tuple for part in (hint, *get_args(hint)))
+    takes, fits = _takes(str(hint), many)
+    if (many or len(values) <= 1) and all(map(fits, values)) and (values or takes == FLAG):
+        return
+    given = ",".join(map(_shown, values)) or "nothing"
+    advice = "; separate options with blanks" if "=" in given else ""
+    raise ValueError(f"{what} takes {takes}, got {given}{advice}")
+
+
+def _takes(hint: str, many: bool) -> tuple[str, Callable[[object], bool]]:
+    """What an option takes, in words, and whether one value is that."""
+    if "float" in hint:
+        return "numbers with commas between them" if many else "one number", _is_number
+    if "str" in hint:
+        return "texts with commas between them" if many else "text", lambda value: isinstance(value, str)
+    if "int" in hint:
+        takes = "whole numbers with commas between them" if many else "one whole number"
+        return takes, lambda value: type(value) is int
+    return FLAG, lambda value: isinstance(value, bool)
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _is_number(value: object) -> bool:

@@ -47,6 +47,13 @@ INTERVALS: dict[str, tuple[float, float]] = {
     "percentile": (51.0, 100.0),
 }
 """The least and the largest number that an option takes."""
+TYPES: dict[str, tuple[str, tuple[type, ...]]] = {
+    "str": ("a word", (str,)),
+    "int": ("a whole number", (int,)),
+    "float | int": ("a number", (float, int)),
+    "bool": ("True or False", (bool,)),
+}
+"""What an option of each type takes, in words and as Python has it; a bool is no number."""
 
 
 def _option(text: str, default: Any = None) -> Any:
@@ -57,7 +64,7 @@ def _option(text: str, default: Any = None) -> Any:
 class QuantizeOptions:
     """What was asked for; None is what the recipe and the bit widths make of it (``recipes.resolve``).
 
-    ValueError, one line, for a word that is not known or a number out of its interval.
+    ValueError, one line, for a value of another type, an unknown word or a number out of its interval.
     """
 
     recipe: str = _option("paper: I-ViT as published; default; best: more accurate, slower", "default")
@@ -92,6 +99,12 @@ class QuantizeOptions:
     bias_correction: bool | None = _option("mean output errors into the biases, where that helps")
 
     def __post_init__(self) -> None:
+        for item in fields(QuantizeOptions):
+            value, (takes, kinds) = getattr(self, item.name), TYPES[str(item.type).removesuffix(" | None")]
+            if value is None:
+                continue
+            if not isinstance(value, kinds) or isinstance(value, bool) != (bool in kinds):
+                raise ValueError(f"{item.name}={value!r} is of another type: it takes {takes}")
         for name, words in CHOICES.items():
             word = getattr(self, name)
             if word is not None and word not in words:
