@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ivit.qat.binding import BoundGraph
 from passes.graph.derived import replay
-from passes.graph.nodes import AttentionNode, Graph, LinearNode, Node, RoundedWeight
+from passes.graph.nodes import AttentionNode, GeluNode, Graph, LinearNode, Node, RoundedWeight
 from passes.quantization.activations import ActivationRules
 from passes.quantization.log_codes import LogCodes
 from passes.quantization.scales import ChannelRange, Range
@@ -46,6 +46,9 @@ def state_of(bound: BoundGraph) -> Numbers:
             found[f"{node.name}.scores"] = np.array([node.scores.low, node.scores.high])
         if isinstance(node, AttentionNode) and node.codes is not None:
             found[f"{node.name}.codes"] = _code_numbers(node.codes)
+        if isinstance(node, GeluNode) and node.factors is not None:
+            found[f"{node.name}.factors"] = node.factors
+            found[f"{node.name}.floor"] = np.array([node.floor])
         if isinstance(node, LinearNode) and node.rounded is not None and bound.recipe.fits_weights:
             found[f"{node.name}.steps"] = node.rounded.steps
             found[f"{node.name}.pull"] = node.rounded.integers * node.rounded.steps[:, None] - node.weight
@@ -126,6 +129,11 @@ def write_numbers(bound: BoundGraph, leaves: Mapping[str, NDArray[np.float32]], 
         if isinstance(node, AttentionNode):
             node.scores = _range(numbers, f"{node.name}.scores")
             node.codes = _codes(numbers.get(f"{node.name}.codes"))
+        if isinstance(node, GeluNode) and node.factors is not None:
+            node.factors, node.floor = (
+                numbers[f"{node.name}.factors"],
+                float(numbers[f"{node.name}.floor"][0]),
+            )
         if isinstance(node, LinearNode):
             node.rounded = _rounded(node, numbers, rules.weight_bits(node))
 

@@ -149,7 +149,10 @@ class Surrogate:
 
     def _gelu(self, node: GeluNode) -> Tensor:
         x = self._form(node.source, self.emission.recorder.inner(node.source))
-        return self._note(node, F.gelu(x, approximate=node.approximate))
+        y = F.gelu(x, approximate=node.approximate)
+        if node.factors is not None:
+            y = (y - node.floor) / torch.from_numpy(node.factors).to(y)
+        return self._note(node, y)
 
     def _attention(self, node: AttentionNode) -> Tensor:
         q, k, v = (

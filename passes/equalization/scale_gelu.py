@@ -38,5 +38,5 @@ def _scale(node: GeluNode, ends: ChannelRange, linears: list[LinearNode]) -> Non
     node.channel_range = ChannelRange(np.zeros_like(width), width / node.factors)
     node.range = node.channel_range.whole()
     for linear in linears:
-        linear.bias = linear.bias + FLOOR * linear.weight.sum(axis=1)
+        linear.bias = linear.bias + linear.weight @ np.full(node.channels, FLOOR)
         linear.weight = linear.weight * node.factors

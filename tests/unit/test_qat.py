@@ -162,11 +162,14 @@ def test_training_starts_from_what_calibration_alone_gives(options: dict[str, An
     assert scale == boundary_of(module).output_scale
 
 
-def test_gradients_are_those_of_the_float_model_where_quantisation_is_fine() -> None:
+@pytest.mark.parametrize("gelu_channels", [False, True])
+def test_gradients_are_those_of_the_float_model_where_quantisation_is_fine(gelu_channels: bool) -> None:
     source = plain("vit")
     x = images(8)
     twin = copy.deepcopy(source)
-    model = ivit.qat.prepare(source, x[:1], x, activation_bits=12, residual_bits=16)
+    model = ivit.qat.prepare(
+        source, x[:1], x, activation_bits=12, residual_bits=16, gelu_channels=gelu_channels
+    )
     for each in (model, twin):
         F.cross_entropy(each(x), torch.arange(8) % 5).backward()
     for (name, parameter), other in zip(source.named_parameters(), twin.parameters(), strict=True):
@@ -188,6 +191,35 @@ def test_a_parameter_that_is_zero_throughout_is_trained() -> None:
     F.cross_entropy(model(x), torch.arange(4)).backward()
     gradients = [source.pos_embed.grad, source.blocks[0].ls1.gamma.grad]
     assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
+
+
+def another(options: dict[str, Any], calibration: Tensor) -> ivit.qat.QatModel:
+    """Prepared with other parameters, whose columns differ, and other images."""
+    fresh = plain("layer_scale")
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in fresh.parameters():
+            parameter.mul_(0.5 + torch.rand(parameter.shape, generator=generator))
+    return ivit.qat.prepare(fresh, calibration[:1], calibration, **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"recipe": "best"}, {**FEW_BITS, "gelu_channels": True}, {**FEW_BITS, "recipe": "best"}],
+    ids=["best", "few bits", "best of few bits"],
+)
+def test_a_checkpoint_has_all_that_calibration_found(options: dict[str, Any]) -> None:
+    model, x = prepared("layer_scale", **options), images(4, 28)
+    trained(model, x, steps=1)
+    other = another(options, 3.0 * images(3, 28, seed=9))
+    assert not np.array_equal(other.integers(x)[0], model.integers(x)[0])
+    other.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(other.integers(x)[0], model.integers(x)[0])
+    np.testing.assert_array_equal(other(x).detach().numpy(), model(x).detach().numpy())
+    module, weights = other.integer_module()
+    for key, array in model.integer_module()[1].items():
+        np.testing.assert_array_equal(weights[key], array, err_msg=key)
+    assert str(module) == str(model.integer_module()[0])
 
 
 @pytest.mark.parametrize("ranges", ["ema", "learned"])
