@@ -56,17 +56,38 @@ def read_state(path: Path, subject: Subject, count: int) -> Tally:
     try:
         content = cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8")))
         known, kept = content["format"] == FORMAT, dict(content["subject"])
-        tally = Tally.from_json(content["tally"])
-        if not known or not tally.images + tally.skipped == tally.done <= count:
-            raise ValueError("its figures do not add up")
+        tallied = content["tally"]
+        if not known:
+            raise ValueError("of another format")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path}: not a state of ivit eval: name a new file with --resume") from error
+        raise _no_state(path) from error
+    # first what it belongs to: the sums of another evaluation need not fit this one
     for part, fingerprint in subject.parts().items():
         if kept.get(part) != fingerprint:
             raise ValueError(
-                f"{path}: belongs to another evaluation ({part} differs): delete it, or name a new file"
+                f"{path}: belongs to another evaluation ({_difference(part, kept.get(part), fingerprint)}):"
+                " delete it, or name a new file"
             )
+    try:
+        tally = Tally.from_json(tallied)
+        if not tally.images + tally.skipped == tally.done <= count:
+            raise ValueError("its figures do not add up")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _no_state(path) from error
     return tally
+
+
+def _no_state(path: Path) -> ValueError:
+    return ValueError(f"{path}: not a state of ivit eval: name a new file with --resume")
+
+
+def _difference(part: str, kept: object, now: object) -> str:
+    """What of ``part`` is another: of what may be missing, on which side."""
+    if part == "reference" and kept is None:
+        return "reference differs: it had none"
+    if part == "reference" and now is None:
+        return "reference differs: it had one, and now there is none"
+    return f"{part} differs"
 
 
 def write_state(path: Path, subject: Subject, tally: Tally) -> None:

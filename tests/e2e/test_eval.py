@@ -158,19 +158,23 @@ def test_states_of_other_evaluations_are_refused(ivit: Command, val: Path) -> No
     shutil.copy("tiny.ivit", "other.ivit")
     assert ivit("compile", "tiny.mlir", "--calibration", "floats.npz", "-o", "other.ivit")[0] == 0
     for part, command in (
-        ("model", ("eval", "other.ivit", *run[2:])),
-        ("data", ("eval", "tiny.ivit", "--data", "val.npz", *run[4:])),
-        ("data", (*run, "--crop-pct", 1)),
-        ("reference", (*run, "--reference", "tiny.mlir")),
-        ("--skip-bad", (*run, "--skip-bad")),
+        ("model differs", ("eval", "other.ivit", *run[2:])),
+        ("data differs", ("eval", "tiny.ivit", "--data", "val.npz", *run[4:])),
+        ("data differs", (*run, "--crop-pct", 1)),
+        ("reference differs: it had none", (*run, "--reference", "tiny.mlir")),
+        ("--skip-bad differs", (*run, "--skip-bad")),
     ):
         code, out, err = ivit(*command)
         assert (code, out) == (1, "")
         assert err == (
-            f"ivit: error: state.json: belongs to another evaluation ({part} differs):"
+            f"ivit: error: state.json: belongs to another evaluation ({part}):"
             " delete it, or name a new file\n"
         )
         assert Path("state.json").read_bytes() == kept
+    with_reference = (*run[:-1], "with.json")
+    assert ivit(*with_reference, "--reference", "tiny.mlir")[0] == 0
+    code, _, err = ivit(*with_reference)
+    assert (code, err.count("it had one, and now there is none")) == (1, 1)
     Path("cut.json").write_bytes(kept[: len(kept) // 2])
     Path("sums.json").write_bytes(kept.replace(b'"done": 20', b'"done": 200'))
     Path("list.json").write_text("[1]", encoding="utf-8")
