@@ -28,7 +28,7 @@ from passes.calibration.inputs import calibration_inputs
 from passes.fitting.sweep import fit
 from passes.generalize_batch import GeneralizeBatchPass
 from passes.graph.derived import Leaf, Recipe, Step, leaf, recipe_of
-from passes.graph.nodes import Graph, Node
+from passes.graph.nodes import Graph, LinearNode, Node
 from passes.import_model import import_module
 from passes.quantization import recipes
 from passes.quantize import equalize, float_graph, graph_images
@@ -111,7 +111,7 @@ def bind(
         fit(graph, recipe, graph_images(inputs, pixels))
     constants: dict[str, NDArray[np.float64]] = {}
     bindings = [
-        Binding(node, name, _without_constants(made, constants), _added(node, name, values))
+        Binding(node, name, _without_constants(made, constants), _added(node, name, values, recipe))
         for node, name, made in found
     ]
     bound = {binding.key for binding in bindings}
@@ -192,10 +192,16 @@ def _without_constants(recipe: Recipe, constants: dict[str, NDArray[np.float64]]
     return named(recipe)
 
 
-def _added(node: Node, name: str, values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64] | None:
-    """What fitting changed ``node``'s array by, None for nothing."""
+def _added(
+    node: Node, name: str, values: Mapping[str, NDArray[np.float64]], recipe: recipes.Recipe
+) -> NDArray[np.float64] | None:
+    """What fitting changed ``node``'s array by, None for nothing.
+
+    A bias that may be corrected has its zeros: with other images it would have been corrected.
+    """
     before, after = values[f"{node.name}.{name}"], getattr(node, name)
-    return None if np.array_equal(before, after) else after - before
+    may_change = isinstance(node, LinearNode) and name == "bias" and recipe.bias_correction
+    return after - before if may_change or not np.array_equal(before, after) else None
 
 
 def _check_function(

@@ -57,8 +57,11 @@ class QatModel(nn.Module):
         """Shapes, types and scales of input and output: those of the compiled model."""
         return self._current()[1]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """See the class. TypeError or ValueError, one line, for images that the model does not take."""
+    def forward(self, images: object) -> Tensor:
+        """See the class; ``images`` is a tensor, a NumPy array or anything else that DLPack carries.
+
+        TypeError or ValueError, one line, for images that the model does not take.
+        """
         emission, boundary = self._current()
         integers, values = self._run(images)
         exact = (integers.double() * boundary.output_scale).float()
@@ -75,7 +78,7 @@ class QatModel(nn.Module):
             )
             return surrogate.result(exact)
 
-    def integers(self, images: Tensor) -> tuple[NDArray[Any], float]:
+    def integers(self, images: object) -> tuple[NDArray[Any], float]:
         """The integers of the result and their scale: what ``integers`` of the compiled model returns."""
         return self._run(images)[0].cpu().numpy(), self.boundary.output_scale
 
@@ -89,10 +92,11 @@ class QatModel(nn.Module):
         module, weights = self.integer_module()
         save_module(module, WeightStore(weights), Path(path))
 
-    def _run(self, images: Tensor) -> tuple[Tensor, Values]:
+    def _run(self, images: object) -> tuple[Tensor, Values]:
         emission, boundary = self._current()
         device = next(self.model.parameters()).device
-        pixels = torch.from_numpy(boundary.to_integers(images.detach().cpu())).to(device)
+        given = images.detach().cpu() if isinstance(images, Tensor) else images
+        pixels = torch.tensor(boundary.to_integers(given), device=device)
         return Program(emission.function, emission.store).run(pixels)
 
     def _arrays(self) -> dict[str, Tensor]:

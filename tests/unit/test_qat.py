@@ -259,6 +259,18 @@ def test_parameters_that_change_places_are_seen() -> None:
     np.testing.assert_array_equal(after, interpreted(model, x))
 
 
+def test_images_may_be_arrays() -> None:
+    model, x = prepared("avg_pool", **PIXELS), images(2)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), np.uint8)
+    for tensor in (x, torch.from_numpy(pixels)):
+        array = tensor.numpy()
+        array.setflags(write=False)
+        np.testing.assert_array_equal(model.integers(array)[0], model.integers(tensor)[0])
+        assert torch.equal(model(array), model(tensor))
+    with pytest.raises(TypeError, match="float64"):
+        model(x.double().numpy())
+
+
 def test_a_copy_goes_its_own_way() -> None:
     model, x = prepared("avg_pool", **FEW_BITS), images(4)
     before = model.integers(x)[0]
