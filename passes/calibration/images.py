@@ -17,8 +17,12 @@ IMAGENET = Normalisation((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 def load_images(path: Path) -> NDArray[Any]:
     """The array ``images`` of an .npz file, or the array of an .npy file.
 
-    Raises FileNotFoundError, or ValueError (one line) for a file that is neither or lacks the array.
+    Raises FileNotFoundError, or ValueError (one line) for a folder, or a file without the array.
     """
+    if path.is_dir():
+        raise ValueError(
+            f"{path}: is a folder: give an .npz or .npy file; ivit compile --calibration takes folders"
+        )
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such calibration file")
     try:
