@@ -2,6 +2,7 @@
 
     python -m benchmarks.ablation --json ablation.json --png ablation.png
     python -m benchmarks.ablation model.mlir --data images.npz --only recipe
+    python -m benchmarks.ablation --list
 
 Without a model: the demo's, and the same function with outliers (``benchmarks.outliers``). With ``--json``,
 rows that the file has already are not measured again, so a run that was ended goes on where it was.
@@ -29,6 +30,9 @@ from benchmarks.ablation.variants import Variant, chosen
 def main() -> int:
     options = _parser().parse_args()
     try:
+        if options.list:
+            print("\n".join(variant.key for variant in chosen(options.only)))
+            return 0
         with tempfile.TemporaryDirectory() as folder:
             rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
         if options.markdown is not None:
@@ -54,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=int, default=1900, help="images to test on, at most")
     parser.add_argument("--interpreted", type=int, default=50, help="images for variants in float")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="variants that are called so")
+    parser.add_argument("--list", action="store_true", help="list the variants, of --only if given, and end")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path, help="file of the rows; those that it has are kept")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
@@ -72,19 +77,24 @@ def _subjects(options: argparse.Namespace, folder: Path) -> list[Subject]:
 def _measure_all(
     subjects: list[Subject], variants: tuple[Variant, ...], options: argparse.Namespace
 ) -> list[Row]:
-    """The rows of all subjects; those of an earlier run are taken from the JSON file, others join it."""
+    """The rows of all subjects; those of an earlier run are taken from the JSON file, others join it.
+
+    Each is told on stderr as soon as it is there.
+    """
     known = _read(options.json)
     rows: list[Row] = []
-    console = Console(stderr=True)
+    console, count = Console(stderr=True), len(subjects) * len(variants)
     for subject in subjects:
         for variant in variants:
             with console.status(f"{subject.name} — {variant.key}"):
-                row = _find(known, subject, variant, options.images)
+                row, how = _find(known, subject, variant, options.images), "kept"
                 if row is None:
                     row = measure(subject, variant, options.threads, options.interpreted)
                     known = [old for old in known if not _same(old, row)] + [row]
                     _write(options.json, known)
+                    how = "measured" if row.error is None else row.error
             rows.append(row)
+            print(f"{len(rows)}/{count} {subject.name}: {variant.key}: {how}", file=sys.stderr, flush=True)
     return rows
 
 

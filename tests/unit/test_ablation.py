@@ -70,13 +70,24 @@ def test_a_run_goes_on_where_it_was(
     assert run(*arguments, monkeypatch=monkeypatch) == 0
     (row,) = json.loads((tmp_path / "rows.json").read_text())
     assert (row["images"], row["error"], row["model"]) == (8, None, "model")
+    line = "1/1 model: The recipe at W8A8, and what each change does: recipe"
+    assert f"{line}: measured" in capsys.readouterr().err.splitlines()
     assert row["sqnr_db"] > 20
     row["sqnr_db"] = 123.4
     (tmp_path / "rows.json").write_text(json.dumps([row]))
     arguments += ["--markdown", str(tmp_path / "tables.md")]
     assert run(*arguments, monkeypatch=monkeypatch) == 0
     assert "123.4" in (tmp_path / "tables.md").read_text()
-    assert "123.4" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "123.4" in told.out
+    assert f"{line}: kept" in told.err.splitlines()
+
+
+def test_variants_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--list", "--only", "table 2", monkeypatch=monkeypatch) == 0
+    assert capsys.readouterr().out.splitlines() == [variant.key for variant in chosen(["table 2"])]
+    assert run("--list", "--only", "nothing", monkeypatch=monkeypatch) == 1
+    assert "no variant is called like 'nothing'" in capsys.readouterr().err
 
 
 def test_what_cannot_be_run_is_said_in_one_line(
