@@ -16,14 +16,14 @@ from ivit.images.picture_files import SUFFIXES, is_picture
 class Folder:
     """``paths`` in the order of torchvision's ImageFolder, ``classes`` sorted, ``labels`` int64 [N] or None.
 
-    ``others`` counts the files that are no pictures by their names.
+    ``others`` are the files that are no pictures by their names.
     """
 
     path: Path
     paths: tuple[Path, ...]
     classes: tuple[str, ...] = ()
     labels: NDArray[np.int64] | None = None
-    others: int = 0
+    others: tuple[Path, ...] = ()
 
 
 def scan(path: Path) -> Folder:
@@ -45,11 +45,11 @@ def scan(path: Path) -> Folder:
     if not folders:
         if not pictures:
             raise ValueError(f"{path}: holds no pictures ({', '.join(SUFFIXES)})")
-        return Folder(path, tuple(pictures), others=len(files) - len(pictures))
-    return _classes(path, folders, len(files))
+        return Folder(path, tuple(pictures), others=_others(files))
+    return _classes(path, folders, _others(files))
 
 
-def _classes(path: Path, folders: list[Path], others: int) -> Folder:
+def _classes(path: Path, folders: list[Path], others: tuple[Path, ...]) -> Folder:
     paths: list[Path] = []
     labels: list[int] = []
     for label, folder in enumerate(folders):
@@ -59,9 +59,13 @@ def _classes(path: Path, folders: list[Path], others: int) -> Folder:
             raise ValueError(f"{folder}: holds no pictures ({', '.join(SUFFIXES)}): a class without any")
         paths += pictures
         labels += [label] * len(pictures)
-        others += len(files) - len(pictures)
+        others += _others(files)
     names = tuple(folder.name for folder in folders)
     return Folder(path, tuple(paths), names, np.array(labels, np.int64), others)
+
+
+def _others(files: list[Path]) -> tuple[Path, ...]:
+    return tuple(file for file in files if not is_picture(file))
 
 
 def _walk(folder: Path) -> list[Path]:

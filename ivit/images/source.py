@@ -181,7 +181,7 @@ def open_images(
     if len(paths) == 1 and first.is_dir():
         folder = scan(first)
         if folder.others and on_other is not None:
-            on_other(f"{first}: {folder.others} files are no pictures by their names: left out")
+            on_other(f"{first}: {_left_out(folder)}")
         return PictureImages(str(first), folder, shape, preparation)
     if all(map(is_picture, paths)):
         for path in paths:
@@ -190,6 +190,13 @@ def open_images(
     if len(paths) > 1:
         raise ValueError("give one .npz or .npy file, one folder, or any number of pictures")
     return ArrayImages(first, _with_channel(read_arrays(first), shape))
+
+
+def _left_out(folder: Folder) -> str:
+    name = os.path.relpath(folder.others[0], folder.path)
+    if len(folder.others) == 1:
+        return f"{name} is no picture by its name: left out"
+    return f"{len(folder.others)} files are no pictures by their names ({name} is the first): left out"
 
 
 def read_all(images: Images, places: NDArray[np.int64] | None = None) -> NDArray[Any]:

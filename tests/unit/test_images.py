@@ -202,7 +202,8 @@ def test_a_folder_of_classes(tmp_path: Path) -> None:
         "a/9.png", "a/z/0.png", "b/1.PNG", "b/2.png", "c/x.jpeg",
     ]  # fmt: skip
     assert found.labels is not None
-    assert (found.classes, found.labels.tolist(), found.others) == (("a", "b", "c"), [0, 0, 1, 1, 2], 1)
+    assert (found.classes, found.labels.tolist()) == (("a", "b", "c"), [0, 0, 1, 1, 2])
+    assert [file.name for file in found.others] == ["notes.txt"]
 
 
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
@@ -287,7 +288,10 @@ def test_what_may_be_named(tmp_path: Path) -> None:
     assert read_all(open_images([tmp_path / "a.npy"], (4, 4, 3))).shape == (2, 4, 4)
     told: list[str] = []
     open_images([tmp_path], (4, 4, 3), on_other=told.append)
-    assert told == [f"{tmp_path}: 1 files are no pictures by their names: left out"]
+    assert told == [f"{tmp_path}: a.npy is no picture by its name: left out"]
+    (tmp_path / "b.txt").touch()
+    open_images([tmp_path], (4, 4, 3), on_other=told.append)
+    assert told[1:] == [f"{tmp_path}: 2 files are no pictures by their names (a.npy is the first): left out"]
     with pytest.raises(ValueError, match="no images given"):
         open_images([], (4, 4, 3))
     with pytest.raises(
