@@ -80,12 +80,9 @@ def compile(
 
 def _quantization(keywords: QuantizeKeywords) -> QuantizeOptions:
     """ValueError for a word or a number that an option does not take, TypeError for an unknown name."""
-    from passes.quantization.options import OPTION_NAMES, QuantizeOptions
+    from passes.quantization.options import options_of
 
-    unknown = [name for name in keywords if name not in OPTION_NAMES]
-    if unknown:
-        raise TypeError(f"compile() has no option {unknown[0]!r} (options: {', '.join(OPTION_NAMES)})")
-    return QuantizeOptions(**keywords)
+    return options_of("compile", keywords)
 
 
 def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile: bool = False) -> Model:

@@ -114,9 +114,7 @@ class QatModel(nn.Module):
             for name in filter(self.quantizer.has, names):
                 array = array + self.quantizer.buffer(name).to(like)
             found[binding.key] = array
-        for key, array in self._bound.fixed.items():
-            found[key] = torch.from_numpy(array).to(like)
-        return found
+        return found | {key: self.quantizer.buffer(key).to(like) for key in self._bound.fixed}
 
     def _current(self) -> tuple[Emission, Boundary]:
         """The integers of the parameters as they are now."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ivit.qat.binding import bind
 from ivit.qat.model import QatModel
-from passes.quantization.options import QuantizeOptions
+from passes.quantization.options import options_of
 from passes.quantization.recipes import resolve
 
 
@@ -38,6 +38,6 @@ def prepare(
     The model's own parameters are trained, in place; its ``train`` mode is not used (no dropout). Raises
     TypeError or ValueError, in one line, for a module that the compiler cannot take.
     """
-    recipe = resolve(QuantizeOptions(**options))
+    recipe = resolve(options_of("prepare", options))
     ranges = ranges or ("learned" if recipe.fits else "frozen")
     return QatModel(model, bind(model, example, calibration, recipe, mean, std), ranges)

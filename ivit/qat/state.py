@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ivit.qat.binding import BoundGraph
+from ivit.qat.binding import ARRAYS, BoundGraph
 from passes.graph.derived import replay
 from passes.graph.nodes import AttentionNode, GeluNode, Graph, LinearNode, Node, RoundedWeight
 from passes.quantization.activations import ActivationRules
@@ -33,7 +33,7 @@ GAIN_RATE = 10.0
 
 def state_of(bound: BoundGraph) -> Numbers:
     """The numbers of ``bound`` that are no parameters, by ``node.what``."""
-    found: Numbers = dict(bound.constants)
+    found: Numbers = {**bound.constants, **bound.fixed}
     for binding in bound.bindings:
         if binding.added is not None:
             found[f"{binding.key}.added"] = binding.added
@@ -123,6 +123,9 @@ def write_numbers(bound: BoundGraph, leaves: Mapping[str, NDArray[np.float32]], 
         setattr(binding.node, binding.name, array)
     rules = ActivationRules(bound.recipe)
     for node in nodes_of(bound.graph):
+        for name in ARRAYS:
+            if f"{node.name}.{name}" in bound.fixed:
+                setattr(node, name, numbers[f"{node.name}.{name}"])
         node.range = _range(numbers, f"{node.name}.range")
         if node.channel_range is not None:
             node.channel_range = ChannelRange(*numbers[f"{node.name}.channels"])

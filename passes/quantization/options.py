@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict
 
@@ -160,3 +161,11 @@ class QuantizeKeywords(TypedDict, total=False):
     weight_clip: str | None
     refit: bool | None
     bias_correction: bool | None
+
+
+def options_of(caller: str, keywords: Mapping[str, Any]) -> QuantizeOptions:
+    """ValueError for a word or a number that an option does not take, TypeError for an unknown name."""
+    unknown = [name for name in keywords if name not in OPTION_NAMES]
+    if unknown:
+        raise TypeError(f"{caller}() has no option {unknown[0]!r} (options: {', '.join(OPTION_NAMES)})")
+    return QuantizeOptions(**keywords)

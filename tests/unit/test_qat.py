@@ -193,9 +193,9 @@ def test_a_parameter_that_is_zero_throughout_is_trained() -> None:
     assert all(gradient is not None and gradient.abs().sum() > 0 for gradient in gradients)
 
 
-def another(options: dict[str, Any], calibration: Tensor) -> ivit.qat.QatModel:
+def another(name: str, options: dict[str, Any], calibration: Tensor) -> ivit.qat.QatModel:
     """Prepared with other parameters, whose columns differ, and other images."""
-    fresh = plain("layer_scale")
+    fresh = plain(name)
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in fresh.parameters():
@@ -204,14 +204,20 @@ def another(options: dict[str, Any], calibration: Tensor) -> ivit.qat.QatModel:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"recipe": "best"}, {**FEW_BITS, "gelu_channels": True}, {**FEW_BITS, "recipe": "best"}],
-    ids=["best", "few bits", "best of few bits"],
+    ("name", "options"),
+    [
+        ("layer_scale", {"recipe": "best"}),
+        ("layer_scale", {**FEW_BITS, "gelu_channels": True}),
+        ("no_qkv_bias", {"recipe": "best"}),
+        ("no_qkv_bias", {**FEW_BITS, "bias_correction": True}),
+    ],
+    ids=["best", "few bits", "best without biases", "corrected without biases"],
 )
-def test_a_checkpoint_has_all_that_calibration_found(options: dict[str, Any]) -> None:
-    model, x = prepared("layer_scale", **options), images(4, 28)
+def test_a_checkpoint_has_all_that_calibration_found(name: str, options: dict[str, Any]) -> None:
+    size = int(plain(name).image_size)
+    model, x = prepared(name, **options), images(4, size)
     trained(model, x, steps=1)
-    other = another(options, 3.0 * images(3, 28, seed=9))
+    other = another(name, options, 3.0 * images(3, size, seed=9))
     assert not np.array_equal(other.integers(x)[0], model.integers(x)[0])
     other.load_state_dict(model.state_dict())
     np.testing.assert_array_equal(other.integers(x)[0], model.integers(x)[0])
@@ -368,6 +374,11 @@ def test_refusals_are_one_line(
     with pytest.raises(ValueError, match=message) as error:
         ivit.qat.prepare(source, images(1), calibration, **options)
     assert "\n" not in str(error.value)
+
+
+def test_an_unknown_option_is_named() -> None:
+    with pytest.raises(TypeError, match=r"^prepare\(\) has no option 'rangs' \(options: recipe, "):
+        ivit.qat.prepare(plain("avg_pool"), images(1), images(2), rangs=1)
 
 
 def test_without_torch_the_extra_is_named() -> None:
