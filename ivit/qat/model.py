@@ -17,6 +17,7 @@ from xdsl.dialects.builtin import ModuleOp
 
 from ivit.interface import boundary_of
 from ivit.qat.binding import BoundGraph
+from ivit.qat.choices import check_choices, choices_of, to_tensor
 from ivit.qat.program import Program, Values
 from ivit.qat.recorder import Emission, emit
 from ivit.qat.replay import TORCH
@@ -91,6 +92,14 @@ class QatModel(nn.Module):
         """Write the integers to ``path`` (.mlir), weights beside it: ``ivit compile`` takes that as it is."""
         module, weights = self.integer_module()
         save_module(module, WeightStore(weights), Path(path))
+
+    def get_extra_state(self) -> Tensor:
+        """The options, as part of ``state_dict``."""
+        return to_tensor(choices_of(self._bound, self.quantizer.ranges))
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Part of ``load_state_dict``: ValueError, one line, where the options of ``state`` are others."""
+        check_choices(state, choices_of(self._bound, self.quantizer.ranges))
 
     def _run(self, images: object) -> tuple[Tensor, Values]:
         emission, boundary = self._current()

@@ -244,6 +244,32 @@ def test_a_checkpoint_gives_the_same_bits_in_another_model(tmp_path: Path, range
     np.testing.assert_array_equal(other.integers(x)[0], model.integers(x)[0])
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (PIXELS, r"mean=None \(here \[0.5, 0.4, 0.3\]\), std=None \(here \[0.2, 0.3, 0.25\]\)"),
+        ({"ranges": "learned"}, r"ranges=frozen \(here learned\)"),
+        ({"gelu_bits": 6, "ranges": "frozen"}, r"gelu_bits=8 \(here 6\)"),
+    ],
+    ids=["mean and std", "ranges", "bits"],
+)
+def test_a_state_of_other_options_names_them(options: dict[str, Any], message: str) -> None:
+    state, other = prepared("avg_pool").state_dict(), prepared("avg_pool", **options)
+    before = {key: value.clone() for key, value in other.state_dict().items()}
+    with pytest.raises(ValueError, match="^the state was prepared with other options: .*" + message) as error:
+        other.load_state_dict({key: value * 2 if "model." in key else value for key, value in state.items()})
+    assert "\n" not in str(error.value)
+    assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items())
+
+
+def test_a_state_of_an_average_loads_where_ranges_are_frozen() -> None:
+    model, x = prepared("avg_pool", ranges="ema"), images(3)
+    model.train()(4 * x)
+    other = prepared("avg_pool")
+    other.load_state_dict(model.state_dict())
+    np.testing.assert_array_equal(other.integers(x)[0], model.integers(x)[0])
+
+
 def test_parameters_written_behind_their_versions_are_seen() -> None:
     model: Any = prepared("avg_pool").eval()
     x = images(2)
