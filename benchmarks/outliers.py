@@ -30,8 +30,8 @@ from ivit.baseline import FloatModel
 from ivit_dialect.load import load_module, save_module
 from ivit_dialect.store import StoreContext, WeightStore
 from ivit_dialect.torch.entry import main_function
-from passes.equalization.readers import readers_of
 from passes.graph.nodes import AttentionNode, LinearNode, NormNode
+from passes.graph.readers import readers_of
 from passes.graph.trace import trace
 from passes.graph.trace_ops import HANDLERS
 from passes.raise_torch import RaiseTorchPass

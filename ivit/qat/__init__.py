@@ -12,12 +12,9 @@ Needs the extra [train].
 
 from __future__ import annotations
 
-from ivit.qat.extras import check_torch
-
-check_torch()
-
-from ivit.qat.losses import distillation_loss  # noqa: E402  # only once torch is known to be there
-from ivit.qat.model import QatModel  # noqa: E402
-from ivit.qat.prepare import prepare  # noqa: E402
+from ivit.qat.extras import check_torch as check_torch
+from ivit.qat.losses import distillation_loss
+from ivit.qat.model import QatModel
+from ivit.qat.prepare import prepare
 
 __all__ = ["QatModel", "distillation_loss", "prepare"]

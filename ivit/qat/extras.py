@@ -1,4 +1,7 @@
-"""The check that the packages of the extra [train] are there."""
+"""Importing this checks that the packages of the extra [train] are there.
+
+``ivit.qat`` imports it before the modules that need them: their names come after this one's.
+"""
 
 from __future__ import annotations
 
@@ -12,3 +15,6 @@ def check_torch() -> None:
     missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if missing:
         raise ImportError(f"ivit.qat needs {' and '.join(missing)}: pip install 'ivit[train]'")
+
+
+check_torch()

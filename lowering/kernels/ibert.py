@@ -5,7 +5,7 @@ from __future__ import annotations
 from ivit_dialect.ops.ibert import IbertGeluOp, IbertLayerNormOp, IbertSoftmaxOp
 from lowering.arithmetic_ibert import IbertGelu, i_exp, layernorm_factor, softmax_factor, softmax_scale
 from lowering.kernels.base import KernelBuilder, KernelFamily, Launch
-from lowering.kernels.build import Operand, Value, element_width, shape
+from lowering.kernels.build import Operand, Value, shape
 from lowering.kernels.elements import (
     FORM,
     Reduction,
@@ -16,13 +16,13 @@ from lowering.kernels.elements import (
     load_wide,
     loop_step,
     reduce_lanes,
-    rows_of,
     splat,
     store,
 )
-from lowering.kernels.lookup import ENTRIES, lookup_each
+from lowering.kernels.lookup import ENTRIES
 from lowering.kernels.norm import INS, OUTS, NormRows, centred, norm_launch
 from lowering.kernels.signature import Signature
+from lowering.kernels.softmax import divided_rows
 from lowering.targets import Target
 
 POLYNOMIAL = ("x0", "b", "c", "n")
@@ -37,34 +37,8 @@ def plan_softmax(op: IbertSoftmaxOp, target: Target) -> Launch:
 
 
 def build_softmax(b: KernelBuilder) -> None:
-    """Exponentials of all 256 differences are made once; each row looks them up twice."""
-    source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
-    rows, columns = shape(source)
-    step = loop_step(b, columns, 32)
-    table = i_exp_table(b)
-    bits = {n: splat(b, b.truncate(b.scalars["bits"], 32), n) for n in (step, 0)}
-    first, last = b.my_share(rows)
-    with b.loop(first, last) as row:
-
-        def value(i: Operand, lanes: int) -> list[Value]:
-            return [load_wide(b, source, [row.index, i], lanes, 32)]
-
-        (top,) = reduce_lanes(b, columns, step, [Reduction(32, is_maximum=True)], value)
-        tops = {n: splat(b, top, n) for n in (step, 0)}
-
-        def exponential(i: Operand, lanes: int) -> list[Value]:
-            below = b.truncate(b.sub(tops[lanes], value(i, lanes)[0]), 8)
-            return [lookup_each(b, table, below, signed=False)]
-
-        (total,) = reduce_lanes(b, columns, step, [Reduction(32)], exponential)
-        factor = softmax_factor(b, total)
-        factors = {n: splat(b, factor, n) for n in (step, 0)}
-
-        def probability(i: Operand, lanes: int) -> None:
-            y = softmax_scale(b, exponential(i, lanes)[0], factors[lanes], bits[lanes])
-            store(b, b.truncate(y, element_width(target)), target, [row.index, i])
-
-        each_lane(b, columns, step, probability)
+    """I-exp's exponentials, I-BERT's quotient."""
+    divided_rows(b, i_exp_table(b), softmax_factor, softmax_scale)
 
 
 def i_exp_table(b: KernelBuilder) -> Value:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ivit_dialect.ops.nonlinear import ShiftmaxOp, SoftmaxOp
 from lowering.arithmetic_nonlinear import intdiv_factor, intdiv_scale
 from lowering.kernels.attention_softmax import shiftexp_table
@@ -63,11 +65,23 @@ def plan_shiftmax(op: ShiftmaxOp, target: Target) -> Launch:
 
 
 def build_shiftmax(b: KernelBuilder) -> None:
-    """Exponentials of all 256 differences are made once; each row looks them up twice."""
+    """Shiftexp's exponentials, ``intdiv`` for the quotient."""
+    divided_rows(b, shiftexp_table(b, ENTRIES), intdiv_factor, intdiv_scale)
+
+
+def divided_rows(
+    b: KernelBuilder,
+    table: Value,
+    factor_of: Callable[[KernelBuilder, Value], Value],
+    scale: Callable[[KernelBuilder, Value, Value, Value], Value],
+) -> None:
+    """Softmax of int8 rows to ``bits``: ``scale(exponential, factor_of(sum), bits)``.
+
+    ``table`` holds the exponentials of all 256 differences from a maximum; each row looks them up twice.
+    """
     source, target = rows_of(b, b.inputs[0]), rows_of(b, b.outputs[0])
     rows, columns = shape(source)
     step = loop_step(b, columns, 32)
-    table = shiftexp_table(b, ENTRIES)
     bits = {n: splat(b, b.truncate(b.scalars["bits"], 32), n) for n in (step, 0)}
     first, last = b.my_share(rows)
     with b.loop(first, last) as row:
@@ -83,11 +97,11 @@ def build_shiftmax(b: KernelBuilder) -> None:
             return [lookup_each(b, table, below, signed=False)]
 
         (total,) = reduce_lanes(b, columns, step, [Reduction(32)], exponential)
-        factor = intdiv_factor(b, total)
+        factor = factor_of(b, total)
         factors = {n: splat(b, factor, n) for n in (step, 0)}
 
         def probability(i: Operand, lanes: int) -> None:
-            y = intdiv_scale(b, exponential(i, lanes)[0], factors[lanes], bits[lanes])
+            y = scale(b, exponential(i, lanes)[0], factors[lanes], bits[lanes])
             store(b, b.truncate(y, element_width(target)), target, [row.index, i])
 
         each_lane(b, columns, step, probability)

@@ -14,9 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.equalization.readers import linear_readers, readers_of
 from passes.equalization.smooth_channels import channel_factors
 from passes.graph.nodes import AttentionNode, Graph, LinearNode
+from passes.graph.readers import linear_readers, readers_of
 from passes.quantization.scales import ChannelRange
 
 VALUE_ALPHA = 0.5

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from passes.equalization.readers import linear_readers
 from passes.equalization.smooth_channels import channel_factors
 from passes.graph.nodes import GeluNode, Graph, LinearNode
+from passes.graph.readers import linear_readers
 from passes.quantization.scales import ChannelRange
 
 FLOOR = -0.17003

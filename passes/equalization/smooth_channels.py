@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from passes.equalization.readers import linear_readers
 from passes.graph.nodes import Graph, LinearNode, NormNode
+from passes.graph.readers import linear_readers
 
 
 def smooth_channels(graph: Graph, alpha: float) -> int:

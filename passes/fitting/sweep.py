@@ -37,6 +37,7 @@ from passes.graph.nodes import (
     TokenSlice,
     inputs_of,
 )
+from passes.graph.readers import readers_of
 from passes.quantization import scales
 from passes.quantization.activations import ActivationRules
 from passes.quantization.log_codes import LogCodes, log2_parameters
@@ -93,9 +94,7 @@ class _Sweep:
         self.rules = ActivationRules(self.recipe)
         nodes = self.graph.live()
         self._last = last_readers(nodes)
-        for node in nodes:
-            for source in inputs_of(node):
-                self._readers.setdefault(source, []).append(node)
+        self._readers = readers_of(self.graph)
         self._float[self.graph.image] = self._quantised[self.graph.image] = image_tokens(self.images)
 
     def visit(self, node: Node) -> None:

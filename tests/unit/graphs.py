@@ -16,9 +16,9 @@ from ivit_dialect.torch.interpreter import run
 from passes.calibrate import calibrate
 from passes.calibration.images import normalise
 from passes.emission.function import emit_function
-from passes.equalization.readers import linear_readers
 from passes.graph.evaluate import Tensor, run_graph
 from passes.graph.nodes import Graph, Node, NormNode
+from passes.graph.readers import linear_readers
 from passes.quantization.recipes import Recipe
 from passes.quantization.scales import ChannelRange
 from passes.quantize import float_graph, graph_images

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from runtime.boundary import Boundary
@@ -84,7 +85,6 @@ def test_views_and_other_strides() -> None:
 
 
 def test_torch_tensors_come_through_dlpack() -> None:
-    torch = pytest.importorskip("torch", reason="torch is in the extra [import]")
     levels = pixels(2)
     np.testing.assert_array_equal(PIXELS.to_integers(torch.from_numpy(levels)), levels)
     x = torch.from_numpy(normalised(levels)).requires_grad_()
@@ -96,7 +96,6 @@ def test_torch_tensors_come_through_dlpack() -> None:
 
 
 def test_bfloat16_is_named() -> None:
-    torch = pytest.importorskip("torch", reason="torch is in the extra [import]")
     with pytest.raises(
         TypeError, match=r"of type bfloat16, which NumPy lacks: convert them to float32 first$"
     ):

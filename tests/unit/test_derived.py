@@ -10,8 +10,7 @@ import pytest
 import torch
 from hf_models import Features, hugging_face
 from numpy.typing import NDArray
-from torch import nn
-from torch_models import PLAIN, plain
+from torch_models import PLAIN, PlainViT, plain
 
 from ivit_dialect.store import StoreContext, WeightStore
 from ivit_dialect.torch.entry import main_function
@@ -26,7 +25,7 @@ from passes.raise_torch import RaiseTorchPass
 Arrays = dict[str, NDArray[np.float32]]
 
 
-def random_model(name: str) -> nn.Module:
+def random_model(name: str) -> Features | PlainViT:
     """The model called ``name``, with parameters of which none is 0, 1 or the same throughout."""
     torch.default_generator.manual_seed(0)
     model = copy.deepcopy(plain(name)) if name in PLAIN else Features(hugging_face(name))
@@ -36,8 +35,8 @@ def random_model(name: str) -> nn.Module:
     return model
 
 
-def graph_and_leaves(model: nn.Module) -> tuple[Graph, Arrays]:
-    size = 28 if isinstance(model, Features) else int(getattr(model, "image_size"))  # noqa: B009  # untyped
+def graph_and_leaves(model: Features | PlainViT) -> tuple[Graph, Arrays]:
+    size = 28 if isinstance(model, Features) else model.image_size
     ctx = StoreContext()
     module = import_module(model, torch.zeros(1, 3, size, size), ctx)
     for step in (RaiseTorchPass(), GeneralizeBatchPass()):

@@ -15,11 +15,11 @@ from torch_models import PLAIN
 
 from passes.calibration.images import IMAGENET
 from passes.equalization.balance_attention import balance_attention
-from passes.equalization.readers import linear_readers, readers_of
 from passes.equalization.scale_gelu import FLOOR, scale_gelu
 from passes.equalization.smooth_channels import channel_factors, smooth_channels
 from passes.graph.evaluate import Tensor, last_readers, run_graph
 from passes.graph.nodes import AttentionNode, GeluNode, Graph, LinearNode, Node, NormNode
+from passes.graph.readers import linear_readers, readers_of
 from passes.torch_entry import Normalisation
 
 ERROR = 2e-5

@@ -1,4 +1,4 @@
-"""Which nodes may be scaled: those that only linears read, whose columns make up for it."""
+"""Who reads a node; and which nodes only linears read, whose columns can make up for a scaling."""
 
 from __future__ import annotations
 
