@@ -86,8 +86,8 @@ def test_views_and_other_strides() -> None:
 
 def test_torch_tensors_come_through_dlpack() -> None:
     levels = pixels(2)
-    np.testing.assert_array_equal(PIXELS.to_integers(torch.from_numpy(levels)), levels)
-    x = torch.from_numpy(normalised(levels)).requires_grad_()
+    np.testing.assert_array_equal(PIXELS.to_integers(torch.tensor(levels)), levels)
+    x = torch.tensor(normalised(levels)).requires_grad_()
     np.testing.assert_array_equal(PIXELS.to_integers(x), levels)
     with pytest.raises(TypeError, match="got float64"):
         PIXELS.to_integers(x.double())
