@@ -47,6 +47,8 @@ def read_calibration(
     if wanted < 1 and len(found):
         raise ValueError(f"at least one image is needed, got {wanted}")
     if wanted >= len(found):
+        if wanted > len(found) and count is not None:
+            tell(f"{path}: all of its {len(found)} images are taken, {count} were asked for")
         return read_all(found)
     if count is None:
         tell(f"{path}: {wanted} of its {len(found)} pictures, evenly spread, calibrate")

@@ -39,6 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--reference", type=Path, metavar="MODEL.mlir", help="the torch-level source, to compare with FP32"
     )
+    parser.add_argument(
+        "--classes",
+        type=Path,
+        metavar="NAMES.txt",
+        help="names of the folders of all classes, one a line, in the order of the model's outputs: for data"
+        " that has some of the classes, or another order",
+    )
     add_preparation(parser)
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave out pictures that cannot be read, and say which"
@@ -58,16 +65,18 @@ def run(options: argparse.Namespace) -> None:
     from ivit.baseline import FloatModel
     from ivit.evaluation import Evaluation, Tally
     from ivit.evaluation_state import Subject, read_state, write_state
+    from ivit.images.folder import read_names
     from ivit.images.source import open_images
 
     preparation = preparation_of(options)
     check_files((options.model, options.reference))
     check_images([options.data])
     if options.resume is not None:
-        read = (options.model, options.reference, options.data)
+        read = (options.model, options.reference, options.data, options.classes)
         check_new(options.resume, read)
     model = load(options.model, options.threads)
-    images = open_images([options.data], model.boundary.input_shape, preparation, notice)
+    names = () if options.classes is None else read_names(options.classes)
+    images = open_images([options.data], model.boundary.input_shape, preparation, notice, names)
     if len(images) == 0:
         raise ValueError(f"{options.data}: holds no images")
     reference = None if options.reference is None else FloatModel.open(options.reference)
@@ -99,7 +108,8 @@ def _labelled(images: Images, outputs: tuple[int, ...]) -> bool:
         return False
     returns = f"but the model returns {list(outputs)}: no accuracy"
     if images.classes and (len(images.classes),) != outputs:
-        notice(f"{images.name}: holds {len(images.classes)} classes, {returns}")
+        some = "" if len(images.classes) > outputs[0] else " (some of its classes? name all with --classes)"
+        notice(f"{images.name}: {len(images.classes)} classes, {returns}{some}")
         return False
     if len(outputs) != 1 or labels.min() < 0 or labels.max() >= outputs[0]:
         notice(f"{images.name}: labels lie in [{labels.min()}, {labels.max()}], {returns}")
@@ -136,7 +146,7 @@ COMMAND = Command(
     "(where those are features, labels mean nothing); agreement, SQNR and cosine to FP32 where the\n"
     "torch-level source is given (it runs in NumPy, without PyTorch).\n\n"
     "A folder is read as torchvision's ImageFolder reads it: a folder in it is a class, its label the\n"
-    "place of its name in sorted order. A folder of pictures alone has no labels.",
+    "place of its name in sorted order, or in --classes. A folder of pictures alone has no labels.",
     examples="""\
 examples:
   ivit eval deit.ivit --data imagenet/val --resume deit-eval.json

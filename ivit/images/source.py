@@ -43,7 +43,7 @@ class Batch:
 class Images(Protocol):
     """A number of images, perhaps with ``labels`` int64 [N], read in batches.
 
-    ``name`` is what the caller named; ``classes`` are the folders that the labels count, or ().
+    ``name`` is what the caller named; ``classes`` are the names of folders that the labels count, or ().
     """
 
     @property
@@ -162,16 +162,21 @@ class PictureImages:
     def fingerprint(self) -> str:
         """Of the files' places, sizes and order, and of the preparation; their bytes are not read."""
         files = [(os.path.relpath(path, self.folder.path), path.stat().st_size) for path in self.folder.paths]
-        text = json.dumps([files, list(self.shape), self.preparation.to_json()])
+        text = json.dumps([files, list(self.classes), list(self.shape), self.preparation.to_json()])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def open_images(
-    paths: Sequence[Path], shape: Shape, preparation: Preparation | None = None, on_other: OnBad | None = None
+    paths: Sequence[Path],
+    shape: Shape,
+    preparation: Preparation | None = None,
+    on_other: OnBad | None = None,
+    names: Sequence[str] = (),
 ) -> ArrayImages | PictureImages:
     """One .npz or .npy file, one folder, or any number of pictures, for a model of ``shape`` (H, W, C).
 
-    ``on_other`` gets one line where a folder holds files that are no pictures by their names.
+    ``on_other`` gets one line where a folder holds files that are no pictures by their names; ``names`` are
+    the classes, by label, that a folder's folders belong to (none: its folders are all the classes).
     FileNotFoundError or ValueError, one line with the file's name, for anything that cannot be read.
     """
     if not paths:
@@ -179,10 +184,12 @@ def open_images(
     preparation = preparation or Preparation()
     first = paths[0]
     if len(paths) == 1 and first.is_dir():
-        folder = scan(first)
+        folder = scan(first, names)
         if folder.others and on_other is not None:
             on_other(f"{first}: {_left_out(folder)}")
         return PictureImages(str(first), folder, shape, preparation)
+    if names:
+        raise ValueError(f"{first}: names of classes go with a folder of folders")
     if all(map(is_picture, paths)):
         for path in paths:
             check_readable(path)

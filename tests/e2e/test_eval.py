@@ -65,8 +65,42 @@ def test_as_many_classes_as_outputs(ivit: Command, val: Path) -> None:
     shutil.rmtree("val/eel")
     code, out, err = ivit("eval", "tiny.ivit", "--data", "val", "--json")
     assert code == 0
-    assert err == "ivit: val: holds 4 classes, but the model returns [5]: no accuracy\n"
+    assert err == (
+        "ivit: val: 4 classes, but the model returns [5]: no accuracy"
+        " (some of its classes? name all with --classes)\n"
+    )
     assert "int_top1" not in json.loads(out)
+
+
+def test_some_of_the_classes_in_the_order_of_the_outputs(ivit: Command, val: Path) -> None:
+    """With the names turned round, the label of each is counted from the other end."""
+    shutil.rmtree("val/eel")
+    Path("names.txt").write_text("eel\ndog\n\ncat\nbee\nant\n")
+    with np.load("val.npz") as arrays:
+        labels = len(CLASSES) - 1 - arrays["labels"]
+        np.savez("turned.npz", images=arrays["images"][labels > 0], labels=labels[labels > 0])
+    found = figures(ivit, "--data", "val", "--classes", "names.txt", "--reference", "tiny.mlir")
+    assert found == figures(ivit, "--data", "turned.npz", "--reference", "tiny.mlir")
+    assert found["images"] == COUNT - PER_CLASS
+    assert "int_top1" in found
+
+
+@pytest.mark.parametrize(
+    ("data", "names", "message"),
+    [
+        ("val", "", "names.txt: names no classes"),
+        ("val", "ant\nbee\nant\n", "names.txt: names the class 'ant' more than once"),
+        ("val", "ant\nbee\n", "val/cat: not the name of one of the 2 classes"),
+        ("val.npz", "ant\n", "val.npz: names of classes go with a folder of folders"),
+        ("val/ant", "ant\n", "val/ant: holds pictures, not the folders of classes"),
+    ],
+)
+def test_names_of_classes_that_are_refused(
+    ivit: Command, val: Path, data: str, names: str, message: str
+) -> None:
+    Path("names.txt").write_text(names)
+    code, out, err = ivit("eval", "tiny.ivit", "--data", data, "--classes", "names.txt")
+    assert (code, out, err) == (1, "", f"ivit: error: {message}\n")
 
 
 def test_pictures_are_brought_to_the_models_size(ivit: Command, val: Path) -> None:
@@ -99,6 +133,7 @@ def test_calibration_from_a_folder(ivit: Command, val: Path) -> None:
     assert "ivit: val: 32 of its 60 pictures, evenly spread, calibrate\n" in err
     some = ("compile", "tiny.mlir", "--calibration", "val", "--calibration-images")
     assert "evenly spread" not in ivit(*some, 7)[2]
+    assert "ivit: val: all of its 60 images are taken, 61 were asked for\n" in ivit(*some, 61)[2]
     code, _, err = ivit(*some, 0)
     assert (code, err) == (1, "ivit: error: at least one image is needed, got 0\n")
 
