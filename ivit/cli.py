@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from ivit import __version__
 from ivit.commands.base import Command
@@ -24,9 +25,16 @@ IVIT_DEBUG=1 shows the traceback of an error.
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; the usage of a command with thirty options would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help shows how)\n")
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser with all subcommands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ivit",
         description="Compiles Vision Transformers to integers: the same bits on every target.",
         epilog=EPILOG,
