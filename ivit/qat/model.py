@@ -89,7 +89,12 @@ class QatModel(nn.Module):
         return ModuleOp([emission.function.clone()]), dict(emission.store)
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the integers to ``path`` (.mlir), weights beside it: ``ivit compile`` takes that as it is."""
+        """Write the integers to ``path`` (.mlir), weights beside it: ``ivit compile`` takes that as it is.
+
+        ValueError for another suffix.
+        """
+        if Path(path).suffix != ".mlir":
+            raise ValueError(f"{path}: what is exported is MLIR text: name a file that ends in .mlir")
         module, weights = self.integer_module()
         save_module(module, WeightStore(weights), Path(path))
 

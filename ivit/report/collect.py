@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ivit.report.rows import output_figures, tensor_rows
 from ivit.source import Source
 from lowering.compile import compile_program
 from passes.lower_to_int import LowerToIntOptions
-from passes.quantization.options import FAMILIES, SIMULATED
+from passes.quantization.options import FAMILIES, OPTION_NAMES, SIMULATED
 from passes.quantization.recipes import DEFAULT, Recipe
 from passes.run_passes import one_line_errors, run_passes
 from runtime.executable import Executable
@@ -47,7 +47,7 @@ def collect(source: Source, request: Request, report: Report = silent) -> Conten
     float_bytes = sum(array.nbytes for array in source.ctx.store.values())
     quantized, measured = measure_source(source, request, report)
     costs = _costs(quantized, request.data[:1], float_bytes, report)
-    chosen, default = asdict(quantized.recipe), asdict(DEFAULT)
+    chosen, default = _as_options(quantized.recipe), _as_options(DEFAULT)
     return Content(
         model=Path(source.name).name,
         data=request.data_name,
@@ -62,6 +62,11 @@ def collect(source: Source, request: Request, report: Report = silent) -> Conten
         costs=costs.rows,
         launches=costs.launches,
     )
+
+
+def _as_options(recipe: Recipe) -> dict[str, Any]:
+    """What ``recipe`` says, as far as a caller can say it."""
+    return {name: getattr(recipe, name) for name in OPTION_NAMES if hasattr(recipe, name)}
 
 
 def measure_source(source: Source, request: Request, report: Report = silent) -> tuple[Quantized, Measured]:

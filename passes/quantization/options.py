@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
+
+import numpy as np
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "softmax": ("exact", "ivit", "ibert", "fqvit", "float"),
@@ -168,4 +170,9 @@ def options_of(caller: str, keywords: Mapping[str, Any]) -> QuantizeOptions:
     unknown = [name for name in keywords if name not in OPTION_NAMES]
     if unknown:
         raise TypeError(f"{caller}() has no option {unknown[0]!r} (options: {', '.join(OPTION_NAMES)})")
-    return QuantizeOptions(**keywords)
+    return QuantizeOptions(**{name: _plain(value) for name, value in keywords.items()})
+
+
+def _plain(value: Any) -> Any:
+    """A NumPy number as Python's own."""
+    return cast("np.generic[Any]", value).item() if isinstance(value, np.generic) else value

@@ -92,6 +92,8 @@ def test_the_forward_is_the_native_codes(options: dict[str, Any], tmp_path: Path
     model = prepared("avg_pool", **options, **PIXELS)
     trained(model, images(5))
     model.export(tmp_path / "trained.mlir")
+    with pytest.raises(ValueError, match=r"trained\.onnx: what is exported is MLIR text"):
+        model.export(tmp_path / "trained.onnx")
     compiled = ivit.compile(tmp_path / "trained.mlir")
     for seed in range(3):
         pixels = np.random.default_rng(seed).integers(0, 256, (3, 32, 32, 3), np.uint8)

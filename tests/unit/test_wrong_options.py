@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from passes.quantization.options import QuantizeOptions
+from passes.quantization.options import QuantizeOptions, options_of
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,12 @@ def test_a_value_of_another_type_is_told(name: str, value: Any, takes: str) -> N
     message = f"{name}={value!r} is of another type: it takes {takes}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         QuantizeOptions(**{name: value})
+
+
+def test_numbers_of_numpy_are_pythons() -> None:
+    found = options_of("compile", {"weight_bits": np.int64(4), "smoothing": np.float32(0.5)})
+    assert found == QuantizeOptions(weight_bits=4, smoothing=0.5)
+    assert type(found.weight_bits) is int
 
 
 def test_numbers_of_numpy_that_are_python_floats_are_taken() -> None:
