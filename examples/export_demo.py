@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+from examples.fashion_mnist import FASHION_MNIST, load_split
 from examples.fashion_vit import MEAN, STD, FashionViT
-from examples.train_fashion_vit import DATA, load_split
 from ivit_dialect.load import save_module
 from ivit_dialect.store import StoreContext
 from passes.import_model import import_module
@@ -31,7 +31,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path, help="what train_fashion_vit.py wrote")
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
+    parser.add_argument("--data", type=Path, default=FASHION_MNIST, help="folder with the four IDX files")
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT, help="folder to write to")
     options = parser.parse_args()
     options.output.mkdir(parents=True, exist_ok=True)

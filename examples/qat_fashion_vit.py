@@ -26,8 +26,9 @@ import torch
 
 import ivit
 import ivit.qat
+from examples.fashion_mnist import FASHION_MNIST, load_split
 from examples.fashion_vit import MEAN, STD, FashionViT, trained
-from examples.train_fashion_vit import DATA, accuracy, augment, learning_rate, load_split, normalise
+from examples.train_fashion_vit import accuracy, augment, learning_rate, normalise
 
 CALIBRATION, SEED = 128, 1
 
@@ -113,7 +114,7 @@ def train(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
+    parser.add_argument("--data", type=Path, default=FASHION_MNIST, help="folder with the four IDX files")
     parser.add_argument("--only", choices=SETTINGS, action="append", help="default: paper and w4a4")
     parser.add_argument("--steps", type=int, help="default: the setting's")
     parser.add_argument("--batch", type=int, default=64)

@@ -17,29 +17,17 @@ from __future__ import annotations
 
 import argparse
 import copy
-import gzip
 import math
 import os
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional as F
 
+from examples.fashion_mnist import FASHION_MNIST, load_split
 from examples.fashion_vit import MEAN, STD, FashionViT
-
-DATA = Path("/usr/share/datasets/fashion-mnist")
-
-
-def load_split(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [N, 28, 28] and labels uint8 [N] of the split ``train`` or ``t10k`` (IDX files)."""
-    with gzip.open(folder / f"{name}-images-idx3-ubyte.gz") as file:
-        images = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 28, 28)
-    with gzip.open(folder / f"{name}-labels-idx1-ubyte.gz") as file:
-        labels = np.frombuffer(file.read(), np.uint8, offset=8)
-    return images, labels
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
@@ -89,7 +77,7 @@ def save(model: FashionViT, path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA, help="folder with the four IDX files")
+    parser.add_argument("--data", type=Path, default=FASHION_MNIST, help="folder with the four IDX files")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--peak-lr", type=float, default=1e-3)

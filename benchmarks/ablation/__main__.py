@@ -20,30 +20,31 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.ablation.measure import Row, measure
+from benchmarks.ablation.measure import Effort, Row, measure
 from benchmarks.ablation.plot import plot
 from benchmarks.ablation.show import markdown, show
 from benchmarks.ablation.subjects import Subject, demo_subjects, subject_of
 from benchmarks.ablation.variants import Variant, chosen
+from examples.fashion_mnist import FASHION_MNIST
+from ivit_dialect.command import exit_code_of
 
 
 def main() -> int:
     options = _parser().parse_args()
-    try:
-        if options.list:
-            print("\n".join(variant.key for variant in chosen(options.only)))
-            return 0
-        with tempfile.TemporaryDirectory() as folder:
-            rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
-        if options.markdown is not None:
-            options.markdown.write_text(markdown(rows), encoding="utf-8")
-        if options.png is not None:
-            plot(rows, options.png)
-    except (OSError, ValueError, ImportError) as error:
-        print(f"ablation: {error}", file=sys.stderr)
-        return 1
+    return exit_code_of("ablation", lambda: _run(options), (ImportError,))
+
+
+def _run(options: argparse.Namespace) -> None:
+    if options.list:
+        print("\n".join(variant.key for variant in chosen(options.only)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
+    if options.markdown is not None:
+        options.markdown.write_text(markdown(rows), encoding="utf-8")
+    if options.png is not None:
+        plot(rows, options.png)
     show(rows, Console())
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,11 +55,27 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("models", nargs="*", type=Path, help=".mlir files at torch level")
     parser.add_argument("--data", type=Path, help=".npz with images, and labels if there are any, for models")
+    parser.add_argument(
+        "--whole-split",
+        type=Path,
+        nargs="?",
+        const=FASHION_MNIST,
+        metavar="FOLDER",
+        help="test the demo's models on all of Fashion-MNIST's test split but the images that calibrate: the"
+        f" folder with its IDX files (default: {FASHION_MNIST}, Debian's dataset-fashion-mnist)",
+    )
     parser.add_argument("--calibration", type=int, default=32, help="images of --data to calibrate on")
-    parser.add_argument("--images", type=int, default=1900, help="images to test on, at most")
+    parser.add_argument("--images", type=int, help="images to test on, at most (default: all)")
     parser.add_argument("--interpreted", type=int, default=50, help="images for variants in float")
     parser.add_argument("--only", nargs="+", default=[], metavar="WORD", help="variants that are called so")
     parser.add_argument("--list", action="store_true", help="list the variants, of --only if given, and end")
+    parser.add_argument(
+        "--repeats",
+        type=_at_least_one,
+        default=1,
+        metavar="N",
+        help="mean and spread over N sets of calibration images, each without another tenth of them",
+    )
     parser.add_argument("--threads", type=int)
     parser.add_argument("--json", type=Path, help="file of the rows; those that it has are kept")
     parser.add_argument("--markdown", type=Path, help="write the tables to this file")
@@ -66,9 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of 1 or more, got {text!r}")
+    return int(text)
+
+
 def _subjects(options: argparse.Namespace, folder: Path) -> list[Subject]:
     if not options.models:
-        return demo_subjects(folder, options.images)
+        return demo_subjects(folder, options.whole_split, options.images)
+    if options.whole_split is not None:
+        raise ValueError("--whole-split is of the demo's models; others have --data")
+    if options.whole_split is not None:
+        raise ValueError("--whole-split is of the demo's models; others have --data")
     if options.data is None:
         raise ValueError("models need images: give --data FILE.npz")
     return [subject_of(path, options.data, options.calibration, options.images) for path in options.models]
@@ -83,13 +110,14 @@ def _measure_all(
     """
     known = _read(options.json)
     rows: list[Row] = []
+    effort = Effort(options.interpreted, options.repeats, options.threads)
     console, count = Console(stderr=True), len(subjects) * len(variants)
     for subject in subjects:
         for variant in variants:
             with console.status(f"{subject.name} — {variant.key}"):
-                row, how = _find(known, subject, variant, options.images), "kept"
+                row, how = _find(known, subject, variant, options.repeats), "kept"
                 if row is None:
-                    row = measure(subject, variant, options.threads, options.interpreted)
+                    row = measure(subject, variant, effort)
                     known = [old for old in known if not _same(old, row)] + [row]
                     _write(options.json, known)
                     how = "measured" if row.error is None else row.error
@@ -98,13 +126,13 @@ def _measure_all(
     return rows
 
 
-def _find(known: list[Row], subject: Subject, variant: Variant, limit: int) -> Row | None:
+def _find(known: list[Row], subject: Subject, variant: Variant, repeats: int) -> Row | None:
     wanted = (subject.name, variant.group, variant.name, variant.options)
-    count = min(limit, len(subject.images))
+    count = len(subject.images)
     for row in known:
         if (row.model, row.group, row.name, row.options) != wanted or row.error is not None:
             continue
-        if row.simulated or row.images == count:
+        if row.simulated or (row.images, row.repeats) == (count, repeats):
             return row
     return None
 

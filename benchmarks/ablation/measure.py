@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,9 @@ INTERPRETED_BATCH = 25
 class Row:
     """One line of the table. ``agreement`` and ``top1`` in percent; ``top1`` is None without labels.
 
-    ``error`` says why there are no figures: the options exclude one another, or the model.
+    ``error`` says why there are no figures: the options exclude one another, or the model. With ``repeats``
+    above 1 the figures are means over as many sets of calibration images, the worst cosine the worst of all;
+    ``top1_spread`` and ``sqnr_spread`` are standard deviations.
     """
 
     model: str
@@ -46,35 +48,79 @@ class Row:
     cosine_worst: float | None = None
     compile_s: float | None = None
     error: str | None = None
+    repeats: int = 1
+    top1_spread: float | None = None
+    sqnr_spread: float | None = None
 
 
-def measure(subject: Subject, variant: Variant, threads: int | None, interpreted: int) -> Row:
-    """Figures on all images; simulated variants on the first ``interpreted``, for they are slow."""
-    count = min(len(subject.images), interpreted) if variant.simulated else len(subject.images)
+@dataclass(frozen=True)
+class Effort:
+    """How much to measure: ``interpreted`` images of variants in float, which are slow.
+
+    ``repeats`` as in ``Row``; ``threads`` of compiled models (None: one per physical core).
+    """
+
+    interpreted: int
+    repeats: int = 1
+    threads: int | None = None
+
+
+def measure(subject: Subject, variant: Variant, effort: Effort) -> Row:
+    """Figures on all images; of simulated variants on the first few, once."""
+    count = min(len(subject.images), effort.interpreted) if variant.simulated else len(subject.images)
+    repeats = 1 if variant.simulated else effort.repeats
     place = (subject.name, variant.group, variant.name, variant.options, count, variant.simulated)
-    images = subject.images[:count]
-    try:
-        with contextlib.redirect_stderr(io.StringIO()):  # notices, which the figures speak for
-            outputs, seconds = (
-                _interpreted(subject, variant, images)
-                if variant.simulated
-                else _compiled(subject, variant, images, threads)
-            )
-    except ValueError as error:
-        return Row(*place, error=str(error))
     reference = subject.reference[:count]
     labels = None if subject.labels is None else subject.labels[:count]
-    similar = cosines(reference, outputs)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):  # notices, which the figures speak for
+            found = [
+                _once(subject, variant, calibration, count, effort.threads)
+                for calibration in calibration_sets(subject.calibration, repeats)
+            ]
+    except ValueError as error:
+        return Row(*place, error=str(error), repeats=repeats)
+    outputs = [output for output, _ in found]
+    top1 = None if labels is None else [top_k(output, labels, 1) for output in outputs]
+    sqnr = [sqnr_db(reference, output) for output in outputs]
+    similar = np.stack([cosines(reference, output) for output in outputs])
     return Row(
         *place,
-        top1=None if labels is None else top_k(outputs, labels, 1),
+        top1=None if top1 is None else float(np.mean(top1)),
         float_top1=None if labels is None else top_k(reference, labels, 1),
-        agreement=agreement(reference, outputs),
-        sqnr_db=sqnr_db(reference, outputs),
+        agreement=float(np.mean([agreement(reference, output) for output in outputs])),
+        sqnr_db=float(np.mean(sqnr)),
         cosine_mean=float(similar.mean()),
         cosine_worst=float(similar.min()),
-        compile_s=seconds,
+        compile_s=float(np.mean([seconds for _, seconds in found])),
+        repeats=repeats,
+        top1_spread=None if top1 is None or repeats == 1 else float(np.std(top1)),
+        sqnr_spread=None if repeats == 1 else float(np.std(sqnr)),
     )
+
+
+def calibration_sets(images: NDArray[Any], repeats: int) -> list[NDArray[Any]]:
+    """All ``images``, or with ``repeats`` above 1 as many sets that each lack another tenth.
+
+    ValueError for too few images.
+    """
+    if repeats == 1:
+        return [images]
+    every = max(10, repeats)
+    sets = [np.delete(images, np.arange(i, len(images), every), axis=0) for i in range(repeats)]
+    if len(images) < repeats or len(images) < 2:
+        raise ValueError(f"{repeats} repeats need as many calibration images at least, got {len(images)}")
+    return sets
+
+
+def _once(
+    subject: Subject, variant: Variant, calibration: NDArray[Any], count: int, threads: int | None
+) -> tuple[NDArray[np.float32], float]:
+    """Outputs for the first ``count`` images, and the seconds that compiling took."""
+    subject = replace(subject, calibration=calibration)
+    if variant.simulated:
+        return _interpreted(subject, variant, subject.images[:count])
+    return _compiled(subject, variant, subject.images[:count], threads)
 
 
 def _compiled(

@@ -19,9 +19,9 @@ def figures(row: Row) -> tuple[str, ...]:
     loss = None if row.top1 is None or row.float_top1 is None else row.float_top1 - row.top1
     return (
         _number(row.top1, 2),
-        _number(loss, 2),
+        _number(loss, 2) + _spread(row.top1_spread, 2),
         _number(row.agreement, 2),
-        _number(row.sqnr_db, 1),
+        _number(row.sqnr_db, 1) + _spread(row.sqnr_spread, 1),
         _number(row.cosine_mean, 4),
         _number(row.cosine_worst, 3),
         _number(row.compile_s, 1),
@@ -75,3 +75,7 @@ def _name(row: Row) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "–" if value is None or not math.isfinite(value) else f"{value:.{digits}f}"
+
+
+def _spread(value: float | None, digits: int) -> str:
+    return "" if value is None else f" ± {value:.{digits}f}"

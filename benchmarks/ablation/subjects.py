@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.outliers import OutlierOptions, write_outliers
+from examples.fashion_mnist import load_split
 from ivit.baseline import FloatModel
 
 DEMO = Path(__file__).parents[2] / "ivit" / "demo"
@@ -33,24 +34,40 @@ class Subject:
         return FloatModel.open(self.path)(self.images)
 
 
-def demo_subjects(folder: Path, limit: int) -> list[Subject]:
-    """The demo's model, and the same function with outliers, which is written to ``folder``."""
+def demo_subjects(folder: Path, split: Path | None, limit: int | None) -> list[Subject]:
+    """The demo's model, and the same function with outliers, which is written to ``folder``.
+
+    100 of the demo's images calibrate; the others are tested on, at most ``limit``; with ``split``, the whole
+    test split in that folder but the 100. FileNotFoundError where it is not there.
+    """
     demo, outliers = DEMO / "model.mlir", folder / "outliers.mlir"
     write_outliers(demo, outliers, OutlierOptions())
     with np.load(DEMO / "images.npz") as data:
         images, labels = data["images"], data["labels"].astype(np.int64)
-    test = slice(DEMO_CALIBRATION, DEMO_CALIBRATION + limit)
+    calibration, test = images[:DEMO_CALIBRATION], images[DEMO_CALIBRATION:]
+    labels = labels[DEMO_CALIBRATION:]
+    if split is not None:
+        test, labels = _without(calibration, *load_split(split, "t10k"))
     return [
-        Subject(name, path, images[:DEMO_CALIBRATION], images[test], labels[test])
+        Subject(name, path, calibration, test[:limit], labels[:limit])
         for name, path in (("demo", demo), ("outliers", outliers))
     ]
 
 
-def subject_of(path: Path, data: Path, calibration: int, limit: int) -> Subject:
+def _without(
+    taken: NDArray[np.uint8], images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The ``images`` [N, 28, 28] that are none of ``taken``, as [M, 28, 28, 1], and their labels."""
+    known = {image.tobytes() for image in taken}
+    others = np.array([image.tobytes() not in known for image in images])
+    return images[others, :, :, None], labels[others].astype(np.int64)
+
+
+def subject_of(path: Path, data: Path, calibration: int, limit: int | None) -> Subject:
     """The model ``path`` on the arrays ``images`` and, if there, ``labels`` of the .npz file ``data``.
 
-    The first ``calibration`` images are calibrated on, the next ``limit`` tested on. ValueError where that
-    leaves none.
+    The first ``calibration`` images are calibrated on, the next ``limit`` (None: all) tested on.
+    ValueError where that leaves none.
     """
     with np.load(data) as arrays:
         if "images" not in arrays:
@@ -61,6 +78,6 @@ def subject_of(path: Path, data: Path, calibration: int, limit: int) -> Subject:
         raise ValueError(
             f"{data}: has {len(images)} images, of which {calibration} are calibrated on: none left"
         )
-    test = slice(calibration, calibration + limit)
+    test = slice(calibration, None if limit is None else calibration + limit)
     name = path.stem
     return Subject(name, path, images[:calibration], images[test], None if labels is None else labels[test])

@@ -34,6 +34,7 @@ class Variant:
 TABLE_2 = "I-ViT's Table 2, without training"
 PAPER_CHANGES = "The paper's ops at W8A8, and what each change does"
 RECIPE_CHANGES = "The recipe at W8A8, and what each change does"
+PROBABILITIES = "Forms of the softmax's result, the rest of the recipe at W8A8"
 WEIGHTS_4 = "4-bit weights, 8-bit activations"
 BOTH_4 = "4-bit weights and activations"
 
@@ -41,6 +42,8 @@ PAPER = {"recipe": "paper"}
 BEST = {"recipe": "best"}
 W4 = {"weight_bits": 4}
 W4A4 = {"weight_bits": 4, "activation_bits": 4}
+UNIFORM = ("uniform",)
+FORMS = ("deferred", "log2", "sulq", "uniform")
 PLAIN_ROUNDING = {"rounding": "nearest", "refit": False, "weight_clip": "minmax"}
 
 
@@ -99,14 +102,24 @@ VARIANTS: tuple[Variant, ...] = (
             ("one scale for q, k and v", {"qkv_scales": "one"}),
             ("symmetric activations", {"activations": "symmetric"}),
             ("residual stream of 8 bits", {"residual_bits": 8}),
-            ("normalised 8-bit probabilities", {"probabilities": "uniform", "probability_bits": 8}),
-            ("16-bit probabilities", {"probabilities": "uniform", "probability_bits": 16}),
             ("12-bit GELU input, scales per channel", {"gelu_input_bits": 12, "gelu_channels": True}),
             ("GPTQ", {"rounding": "gptq"}),
             ("bias correction", {"bias_correction": True}),
             ("best", BEST),
             ("best, LayerNorms of 12 bits", BEST | {"norm_bits": 12}),
             ("all of 12 bits but weights", BEST | {"activation_bits": 12}),
+        ),
+    ),
+    *_group(
+        PROBABILITIES,
+        {},
+        (
+            ("deferred, 8 bits", {}),
+            *(
+                (f"{form}, {bits} bits", {"probabilities": form, "probability_bits": bits})
+                for bits, forms in ((16, UNIFORM), (8, UNIFORM), (4, FORMS), (3, FORMS))
+                for form in forms
+            ),
         ),
     ),
     *_group(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +14,9 @@ import torch
 from torch_models import plain
 
 from benchmarks.ablation import __main__ as ablation
-from benchmarks.ablation.measure import Row
+from benchmarks.ablation.measure import Effort, Row, calibration_sets, measure
 from benchmarks.ablation.show import COLUMNS, figures, markdown
-from benchmarks.ablation.subjects import subject_of
+from benchmarks.ablation.subjects import demo_subjects, subject_of
 from benchmarks.ablation.variants import GROUPS, VARIANTS, chosen
 from ivit_dialect.load import save_module
 from ivit_dialect.store import StoreContext
@@ -83,6 +85,47 @@ def test_a_run_goes_on_where_it_was(
     assert f"{line}: kept" in told.err.splitlines()
 
 
+def test_the_whole_test_split_but_the_images_that_calibrate(tmp_path: Path) -> None:
+    shown, outliers = demo_subjects(tmp_path, None, 300)
+    assert [len(s.images) for s in (shown, outliers)] == [300, 300]
+    images = np.concatenate([shown.images[:7, :, :, 0], shown.calibration[3:5, :, :, 0]])
+    for kind, array, header in (("images", images, 16), ("labels", np.arange(9, dtype=np.uint8), 8)):
+        with gzip.open(tmp_path / f"t10k-{kind}-idx{array.ndim}-ubyte.gz", "wb") as file:
+            file.write(bytes(header) + array.tobytes())
+    whole = demo_subjects(tmp_path, tmp_path, None)[0]
+    np.testing.assert_array_equal(whole.images, shown.images[:7])
+    np.testing.assert_array_equal(whole.calibration, shown.calibration)
+    assert whole.labels is not None
+    assert whole.labels.tolist() == list(range(7))
+
+
+def test_repeats_leave_out_another_tenth_each() -> None:
+    images = np.arange(20)
+    first, second, third = calibration_sets(images, 3)
+    assert [len(images) - len(kept) for kept in (first, second, third)] == [2, 2, 2]
+    assert set(images) - set(second) == {1, 11}
+    assert calibration_sets(images, 1)[0] is images
+    assert [kept.tolist() for kept in calibration_sets(np.arange(2), 2)] == [[1], [0]]
+    with pytest.raises(ValueError, match="3 repeats need as many calibration images at least, got 2"):
+        calibration_sets(np.arange(2), 3)
+
+
+def test_repeats_give_means_and_spreads(model: Path, tmp_path: Path) -> None:
+    subject = subject_of(model, tmp_path / "data.npz", 16, None)
+    (variant,) = chosen(["w8a8, and what each change does: recipe"])
+    row = measure(subject, variant, Effort(interpreted=1, repeats=3, threads=1))
+    single = [
+        measure(replace(subject, calibration=part), variant, Effort(1, threads=1))
+        for part in calibration_sets(subject.calibration, 3)
+    ]
+    found = [one.sqnr_db for one in single if one.sqnr_db is not None]
+    assert (row.repeats, row.sqnr_db, row.sqnr_spread) == (3, np.mean(found), np.std(found))
+    assert row.sqnr_spread
+    assert row.cosine_worst == min(one.cosine_worst for one in single if one.cosine_worst is not None)
+    assert figures(row)[3] == f"{row.sqnr_db:.1f} ± {row.sqnr_spread:.1f}"
+    assert {one.sqnr_spread for one in single} == {None}
+
+
 def test_variants_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--list", "--only", "table 2", monkeypatch=monkeypatch) == 0
     assert capsys.readouterr().out.splitlines() == [variant.key for variant in chosen(["table 2"])]
@@ -94,7 +137,12 @@ def test_what_cannot_be_run_is_said_in_one_line(
     model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(str(model), monkeypatch=monkeypatch) == 1
-    assert capsys.readouterr().err == "ablation: models need images: give --data FILE.npz\n"
+    assert capsys.readouterr().err == "ablation: error: models need images: give --data FILE.npz\n"
+    assert run(str(model), "--whole-split", monkeypatch=monkeypatch) == 1
+    assert "--whole-split is of the demo's models" in capsys.readouterr().err
+    assert run("--whole-split", str(tmp_path), monkeypatch=monkeypatch) == 1
+    missing = tmp_path / "t10k-images-idx3-ubyte.gz"
+    assert capsys.readouterr().err.startswith(f"ablation: error: {missing}: No such file")
     with pytest.raises(ValueError, match="none left"):
         subject_of(model, tmp_path / "data.npz", 24, 100)
     rows = tmp_path / "rows.json"
