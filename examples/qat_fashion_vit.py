@@ -38,7 +38,7 @@ class Setting:
     """How the model is quantised, what becomes of ranges, steps, and the peak learning rate."""
 
     title: str
-    ranges: str
+    range_training: str
     steps: int
     rate: float
     options: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -119,7 +119,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="default: the setting's")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, help="peak learning rate; default: the setting's")
-    parser.add_argument("--ranges", choices=("frozen", "ema", "learned"), help="default: the setting's")
+    parser.add_argument(
+        "--range-training", choices=("frozen", "ema", "learned"), help="default: the setting's"
+    )
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("-o", "--output", type=Path, help="folder for checkpoints and .mlir files")
     options = parser.parse_args()
@@ -139,7 +141,7 @@ def main() -> None:
             data.images[chosen].unsqueeze(-1),
             mean=[MEAN],
             std=[STD],
-            ranges=options.ranges or setting.ranges,
+            range_training=options.range_training or setting.range_training,
             **setting.options,
         )
         before = top1(model, data)

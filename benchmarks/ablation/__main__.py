@@ -132,7 +132,7 @@ def _find(known: list[Row], subject: Subject, variant: Variant, repeats: int) ->
     for row in known:
         if (row.model, row.group, row.name, row.options) != wanted or row.error is not None:
             continue
-        if row.simulated or (row.images, row.repeats) == (count, repeats):
+        if row.simulated or (row.images == count and row.repeats >= repeats):
             return row
     return None
 

@@ -17,16 +17,14 @@ from ivit.qat.binding import BoundGraph
 Choices = dict[str, Any]
 
 
-def choices_of(bound: BoundGraph, ranges: str) -> Choices:
+def choices_of(bound: BoundGraph, range_training: str) -> Choices:
     """All that decides what a state holds and means, in plain values, by the names of ``prepare``."""
-    recipe = asdict(bound.recipe)
-    recipe["rule of ranges"] = recipe.pop("ranges")
     pixels = bound.pixels
     return {
         "mean": None if pixels is None else list(map(float, pixels.mean)),
         "std": None if pixels is None else list(map(float, pixels.std)),
-        "ranges": ranges,
-        **recipe,
+        "range_training": range_training,
+        **asdict(bound.recipe),
     }
 
 
@@ -46,8 +44,8 @@ def check_choices(state: Tensor, mine: Choices) -> None:
         for name in dict.fromkeys([*mine, *theirs])
         if theirs.get(name) != mine.get(name)
     ]
-    if "learned" not in (theirs.get("ranges"), mine["ranges"]):
-        differences = [each for each in differences if not each.startswith("ranges=")]
+    if "learned" not in (theirs.get("range_training"), mine["range_training"]):
+        differences = [each for each in differences if not each.startswith("range_training=")]
     if differences:
         raise ValueError(
             f"the state was prepared with other options: {', '.join(differences)}; prepare this with those"

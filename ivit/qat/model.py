@@ -40,10 +40,10 @@ class QatModel(nn.Module):
     ``state_dict`` is all there is to save. Dropout and its like are not there: the graph is that of ``eval``.
     """
 
-    def __init__(self, model: nn.Module, bound: BoundGraph, ranges: str) -> None:
+    def __init__(self, model: nn.Module, bound: BoundGraph, range_training: str) -> None:
         super().__init__()
         self.model = model
-        self.quantizer = Quantizer(state_of(bound), ranges)
+        self.quantizer = Quantizer(state_of(bound), range_training)
         self._bound = bound
         self._state: tuple[Any, ...] = ()
         self._emitted: tuple[Emission, Boundary] | None = None
@@ -100,11 +100,11 @@ class QatModel(nn.Module):
 
     def get_extra_state(self) -> Tensor:
         """The options, as part of ``state_dict``."""
-        return to_tensor(choices_of(self._bound, self.quantizer.ranges))
+        return to_tensor(choices_of(self._bound, self.quantizer.range_training))
 
     def set_extra_state(self, state: Tensor) -> None:
         """Part of ``load_state_dict``: ValueError, one line, where the options of ``state`` are others."""
-        check_choices(state, choices_of(self._bound, self.quantizer.ranges))
+        check_choices(state, choices_of(self._bound, self.quantizer.range_training))
 
     def _run(self, images: object) -> tuple[Tensor, Values]:
         emission, boundary = self._current()

@@ -20,7 +20,7 @@ def prepare(
     *,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
-    ranges: str | None = None,
+    range_training: str | None = None,
     **options: Any,
 ) -> QatModel:
     """``model`` as the compiler's integers, with gradients.
@@ -30,14 +30,14 @@ def prepare(
     checkpoint, loaded later, replaces. ``mean`` and ``std`` (per channel, of pixels in [0, 1]) make a model
     that takes pixels; floats are then rounded to pixels first, as the compiled model rounds them.
 
-    ``ranges`` of activations are ``frozen`` as calibrated, follow the data as an ``ema``, or are ``learned``,
-    as are steps of weights that were fitted; by default ``learned`` where the recipe fits anything (below 8
-    bits), else ``frozen``. ``options`` are those of ``ivit.compile``: ``recipe``,
-    ``weight_bits``, ``activation_bits``, ``softmax`` and so on.
+    ``range_training``: ranges of activations are ``frozen`` as calibrated, follow the data as an ``ema``, or
+    are ``learned``, as are steps of weights that were fitted; by default ``learned`` where the recipe fits
+    anything (below 8 bits), else ``frozen``. ``options`` are those of ``ivit.compile``: ``recipe``,
+    ``weight_bits``, ``ranges``, ``softmax`` and so on.
 
     The model's own parameters are trained, in place; its ``train`` mode is not used (no dropout). Raises
     TypeError or ValueError, in one line, for a module that the compiler cannot take.
     """
     recipe = resolve(options_of("prepare", options))
-    ranges = ranges or ("learned" if recipe.fits else "frozen")
-    return QatModel(model, bind(model, example, calibration, recipe, mean, std), ranges)
+    range_training = range_training or ("learned" if recipe.fits else "frozen")
+    return QatModel(model, bind(model, example, calibration, recipe, mean, std), range_training)

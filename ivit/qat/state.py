@@ -23,7 +23,7 @@ from passes.quantization.scales import ChannelRange, Range
 from passes.rounding.nearest import round_nearest
 
 Numbers = dict[str, NDArray[np.float64]]
-RANGES = ("frozen", "ema", "learned")
+RANGE_TRAINING = ("frozen", "ema", "learned")
 """What becomes of ranges in training: nothing; an average that follows the data; steps that are trained."""
 EMA_MOMENTUM = 0.95
 """As I-ViT trains (methods.md 1.1)."""
@@ -62,18 +62,20 @@ def nodes_of(graph: Graph) -> list[Node]:
 
 
 class Quantizer(nn.Module):
-    """Buffers of ``numbers``; with ``ranges="learned"`` also ``gains``, logarithms of their factors."""
+    """Buffers of ``numbers``; where ranges are ``learned`` also ``gains``, logarithms of their factors."""
 
-    def __init__(self, numbers: Numbers, ranges: str) -> None:
+    def __init__(self, numbers: Numbers, range_training: str) -> None:
         super().__init__()
-        if ranges not in RANGES:
-            raise ValueError(f"ranges={ranges!r} is not known; choose one of {', '.join(RANGES)}")
-        self.ranges = ranges
+        if range_training not in RANGE_TRAINING:
+            raise ValueError(
+                f"range_training={range_training!r} is not known: choose one of {', '.join(RANGE_TRAINING)}"
+            )
+        self.range_training = range_training
         self._names = {key: re.sub(r"\W", "_", key) for key in numbers}
         for key, name in self._names.items():
             self.register_buffer(name, torch.from_numpy(np.array(numbers[key], np.float64)))
         self._parts: dict[str, slice] = {}
-        if ranges == "learned":
+        if range_training == "learned":
             count = 0
             for key, array in numbers.items():
                 if key.endswith((".range", ".steps")):
@@ -104,9 +106,9 @@ class Quantizer(nn.Module):
         return {key: value if key.endswith(".steps") else value[0] for key, value in logarithms.items()}
 
     def observe(self, node: Node, name: str, values: Tensor) -> None:
-        """Let the range ``name`` of ``node`` follow ``values``, with ``ranges="ema"``."""
+        """Let the range ``name`` of ``node`` follow ``values``, with ``range_training="ema"``."""
         key = f"{node.name}.{name}"
-        if self.ranges != "ema" or not self.has(key):
+        if self.range_training != "ema" or not self.has(key):
             return
         low, high = torch.aminmax(values.detach())
         seen = torch.stack([low, high]).to(self.buffer(key))

@@ -125,7 +125,7 @@ def test_every_family_and_form_trains_in_the_interpreters_bits(options: dict[str
 
 @pytest.mark.parametrize("name", ["deit_distilled", "no_qkv_bias"])
 def test_every_architecture_trains_as_it_compiles(name: str) -> None:
-    model = prepared(name, ranges="learned")
+    model = prepared(name, range_training="learned")
     x = images(3, int(plain(name).image_size), seed=1)
     logits = model(x)
     F.cross_entropy(logits, torch.arange(3)).backward()
@@ -230,17 +230,17 @@ def test_a_checkpoint_has_all_that_calibration_found(name: str, options: dict[st
     assert str(module) == str(model.integer_module()[0])
 
 
-@pytest.mark.parametrize("ranges", ["ema", "learned"])
-def test_a_checkpoint_gives_the_same_bits_in_another_model(tmp_path: Path, ranges: str) -> None:
+@pytest.mark.parametrize("range_training", ["ema", "learned"])
+def test_a_checkpoint_gives_the_same_bits_in_another_model(tmp_path: Path, range_training: str) -> None:
     x = images(4, 28)
-    model = prepared("layer_scale", ranges=ranges, **FEW_BITS)
+    model = prepared("layer_scale", range_training=range_training, **FEW_BITS)
     trained(model, x, steps=2)
     torch.save(model.state_dict(), tmp_path / "qat.pt")
     fresh = plain("layer_scale")
     with torch.no_grad():
         for parameter in fresh.parameters():
             parameter.mul_(1.5)
-    other = ivit.qat.prepare(fresh, x[:1], images(3, 28, seed=9), ranges=ranges, **FEW_BITS)
+    other = ivit.qat.prepare(fresh, x[:1], images(3, 28, seed=9), range_training=range_training, **FEW_BITS)
     assert not np.array_equal(other.integers(x)[0], model.integers(x)[0])
     other.load_state_dict(torch.load(tmp_path / "qat.pt"))
     np.testing.assert_array_equal(other.integers(x)[0], model.integers(x)[0])
@@ -250,8 +250,8 @@ def test_a_checkpoint_gives_the_same_bits_in_another_model(tmp_path: Path, range
     ("options", "message"),
     [
         (PIXELS, r"mean=None \(here \[0.5, 0.4, 0.3\]\), std=None \(here \[0.2, 0.3, 0.25\]\)"),
-        ({"ranges": "learned"}, r"ranges=frozen \(here learned\)"),
-        ({"gelu_bits": 6, "ranges": "frozen"}, r"gelu_bits=8 \(here 6\)"),
+        ({"range_training": "learned"}, r"range_training=frozen \(here learned\)"),
+        ({"gelu_bits": 6, "range_training": "frozen"}, r"gelu_bits=8 \(here 6\)"),
     ],
     ids=["mean and std", "ranges", "bits"],
 )
@@ -265,7 +265,7 @@ def test_a_state_of_other_options_names_them(options: dict[str, Any], message: s
 
 
 def test_a_state_of_an_average_loads_where_ranges_are_frozen() -> None:
-    model, x = prepared("avg_pool", ranges="ema"), images(3)
+    model, x = prepared("avg_pool", range_training="ema"), images(3)
     model.train()(4 * x)
     other = prepared("avg_pool")
     other.load_state_dict(model.state_dict())
@@ -320,7 +320,7 @@ def test_a_copy_goes_its_own_way() -> None:
 
 
 def test_ranges_follow_the_data_in_training_only() -> None:
-    model = prepared("avg_pool", ranges="ema")
+    model = prepared("avg_pool", range_training="ema")
     before = {key: value.clone() for key, value in model.quantizer.named_buffers()}
     model.eval()(10 * images(4))
     assert all(torch.equal(value, before[key]) for key, value in model.quantizer.named_buffers())
@@ -391,7 +391,7 @@ class Scalar(nn.Module):
         (Relu(), images(2), {}, "relu"),
         (plain("avg_pool"), None, {}, "calibration: give images that set the ranges"),
         (plain("avg_pool"), images(2, 16), {}, r"calibration images have shape \[2, 3, 16, 16\]"),
-        (plain("avg_pool"), images(2), {"ranges": "wild"}, "ranges='wild' is not known"),
+        (plain("avg_pool"), images(2), {"range_training": "wild"}, "range_training='wild' is not known"),
         (plain("avg_pool"), images(2), {"softmax": "wild"}, "softmax=wild is not known"),
         (Scalar(), images(2), {}, "the parameter temperature"),
     ],
