@@ -48,6 +48,7 @@ class CompiledProgram:
     ``entry`` is ``void (int64 images, const void *input, void *output, void *arena, const void *weights,
     void *barrier, int64 thread, int64 threads)``. Shapes are of one image; dtypes are NumPy's names;
     ``weights`` is the packed blob; ``stamps`` says where in the arena the times of ``launches`` are kept.
+    ``live_bytes`` is the largest sum of buffers alive at once, which no arena can go below.
     """
 
     entry: str
@@ -61,6 +62,7 @@ class CompiledProgram:
     code: ObjectCode = field(repr=False)
     launches: tuple[Launch, ...] = field(default=(), repr=False)
     stamps: Stamps | None = None
+    live_bytes: int = 0
 
     @property
     def object_code(self) -> bytes:
@@ -109,7 +111,7 @@ def compile_program(
         if isinstance(op, plan.LaunchOp)
     )
     stamps = reserve_stamps(program) if stamped else None
-    arena = program.arena.value.data
+    arena, live = program.arena.value.data, program.live.value.data
 
     lower_program(program, target, stamps)
     module.verify()
@@ -130,6 +132,7 @@ def compile_program(
         code=code,
         launches=launches,
         stamps=stamps,
+        live_bytes=live,
     )
 
 

@@ -6,24 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from ivit.interface import boundary_of
-from ivit.pipeline import HOST, fuse, machine_of, native_program
+from ivit.pipeline import HOST, machine_of
 from ivit.progress import Report, silent
 from ivit.report.content import Content, CostRow, LaunchRow, Sizes
-from ivit.report.costs import cost_rows, launch_rows, macs_by_group
+from ivit.report.costs import cost_rows, macs_by_group
 from ivit.report.measure import Measured, measure
 from ivit.report.quantized import Quantized, quantize_source
 from ivit.report.rows import output_figures, tensor_rows
+from ivit.report.timing import time_launches
 from ivit.source import Source
-from lowering.compile import compile_program
 from passes.lower_to_int import LowerToIntOptions
 from passes.quantization.options import FAMILIES, OPTION_NAMES, SIMULATED
 from passes.quantization.recipes import DEFAULT, Recipe
 from passes.run_passes import one_line_errors, run_passes
-from runtime.executable import Executable
 
 
 @dataclass(frozen=True)
@@ -108,17 +105,9 @@ def _costs(quantized: Quantized, image: NDArray[Any], float_bytes: int, report: 
         return _Costs("nothing: floating point is simulated", sizes, cost_rows(macs_by_group(module), []), [])
     with one_line_errors(quantized.source.name):
         run_passes(quantized.rest, module, ctx, report)
-    macs = macs_by_group(module)
-    boundary, machine = boundary_of(module), machine_of(HOST)
-    fuse(module, ctx, report)
-    report("native code", 0, 0)
-    with one_line_errors("lowering"):
-        program = compile_program(module, ctx, machine, stamped=True)
-    assert program.stamps is not None
-    report("time", 0, 0)
-    executable = Executable(native_program(program, machine), boundary, 1)
-    integers = boundary.to_integers(image if image.dtype == np.uint8 else image.astype(np.float32))
-    launches = launch_rows(executable, program.launches, program.stamps, integers)
-    code, arena = len(program.object_code), program.stamps.offset
-    sizes = Sizes(float_bytes, integer_bytes, program.weights.size, code, arena)
-    return _Costs(program.target, sizes, cost_rows(macs, launches), launches)
+    timed = time_launches(module, ctx, image, machine_of(HOST), report)
+    program, launches = timed.program, timed.launches
+    sizes = Sizes(
+        float_bytes, integer_bytes, program.weights.size, len(program.object_code), timed.arena_bytes
+    )
+    return _Costs(program.target, sizes, cost_rows(timed.macs, launches), launches)
