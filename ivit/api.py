@@ -85,22 +85,30 @@ def _quantization(keywords: QuantizeKeywords) -> QuantizeOptions:
     return options_of("compile", keywords)
 
 
-def load(path: str | os.PathLike[str], threads: int | None = None, *, recompile: bool = False) -> Model:
+def load(
+    path: str | os.PathLike[str],
+    threads: int | None = None,
+    *,
+    target: str | None = None,
+    recompile: bool = False,
+) -> Model:
     """The model that ``Model.save`` or ``ivit compile`` wrote to ``path``.
 
-    Code that was made for another machine is made anew from the integers in the file, with a notice on
-    stderr; ``recompile`` asks for that, and then no machine code of the file is run. Otherwise it is: load
-    files of people you trust. Raises FileNotFoundError, or ValueError for a file that is damaged, hostile or
-    of another version.
+    The code in the file is run as it is wherever it can be, even where this machine could run better code: it
+    may have been made for a lesser machine on purpose. Code that cannot run here is made anew from the
+    integers in the file, with a notice on stderr. ``target``, as of ``compile``, asks for code of another
+    processor, which is made where the file does not have it. ``recompile`` makes it in any case, and then no
+    machine code of the file is run. Otherwise it is: load files of people you trust.
+
+    Raises FileNotFoundError, ValueError for a file that is damaged, hostile or of another version or for an
+    unknown target, or ImportError where code must be made and the compiler is not installed.
     """
     if threads is not None:
         check_threads(threads)
     artifact = artifacts.load(Path(path))
     obstacle = why_not_here(artifact.program)
-    if obstacle is not None and not recompile:
-        _tell([f"{path}: {obstacle}: compiling its integers for this machine"])
-    if obstacle is not None or recompile:
-        artifact = _recompiled(artifact, str(path))
+    if obstacle is not None or target is not None or recompile:
+        artifact = _with_code_for(target or "cpu", artifact, str(path), obstacle, recompile)
     return Model(artifact, threads)
 
 
@@ -111,12 +119,25 @@ def _tell(lines: list[str]) -> None:
         notice(line)
 
 
-def _recompiled(artifact: Artifact, name: str) -> Artifact:
-    from ivit.pipeline import from_integers
-    from ivit.source import open_integers
-
+def _with_code_for(
+    target: str, artifact: Artifact, name: str, obstacle: str | None, recompile: bool
+) -> Artifact:
+    """``artifact`` with code of ``target``, compiled unless it has that already; ``obstacle`` is told."""
+    try:
+        from ivit.pipeline import HOST, from_integers, is_made_for, machine_of
+        from ivit.source import open_integers
+    except ImportError as error:
+        why = obstacle or "its integers are to be compiled"
+        raise ImportError(
+            f"{name}: {why}: that needs the compiler, which is not whole here ({error}): pip install ivit"
+        ) from error
+    if is_made_for(machine_of(target), artifact.program) and not recompile:
+        return artifact
+    if obstacle is not None:
+        where = "this machine" if target == HOST else target
+        _tell([f"{name}: {obstacle}: compiling its integers for {where}"])
     source = open_integers(artifact, name)
-    return from_integers(source.module, source.ctx)
+    return from_integers(source.module, source.ctx, target)
 
 
 def _floats(name: str, values: object) -> tuple[float, ...] | None:

@@ -119,9 +119,6 @@ def from_integers(
 
 def native_program(program: CompiledProgram, machine: Target) -> NativeProgram:
     """What the runtime takes of ``program``, which was compiled for ``machine``."""
-    from lowering.targets import required_features
-
-    features = (required_features(machine), program.features)
     return NativeProgram(
         object_code=program.object_code,
         entry=program.entry,
@@ -130,8 +127,21 @@ def native_program(program: CompiledProgram, machine: Target) -> NativeProgram:
         target=program.target,
         triple=machine.triple,
         cpu=program.cpu,
-        features=",".join(part for part in features if part),
+        features=_features(machine),
     )
+
+
+def is_made_for(machine: Target, program: NativeProgram) -> bool:
+    """Whether the code of ``program`` is what compiling for ``machine`` makes."""
+    made_for = (program.target, program.triple, program.cpu, program.features)
+    return made_for == (machine.name, machine.triple, machine.cpu, _features(machine))
+
+
+def _features(machine: Target) -> str:
+    """What code for ``machine`` needs, and may use."""
+    from lowering.targets import required_features
+
+    return ",".join(part for part in (required_features(machine), machine.features) if part)
 
 
 def machine_of(target: str) -> Target:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ivit.commands.base import (
     Command,
@@ -18,25 +16,10 @@ from ivit.commands.base import (
     preparation_of,
 )
 from ivit.commands.quantization import add_quantization, quantization_of
+from ivit.commands.target import add_target
 from ivit.console import notice, progress, stdout
 
 SUFFIX = ".ivit"
-
-
-class TargetAction(argparse.Action):
-    """Keeps the target's name; ``help`` lists the names and ends, whatever else the command line lacks."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: str | Sequence[Any] | None,
-        option_string: str | None = None,
-    ) -> None:
-        if values == "help":
-            _print_targets()
-            parser.exit()
-        namespace.target = values
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,12 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_preparation(parser)
     add_normalisation(parser)
     add_quantization(parser)
-    parser.add_argument(
-        "--target",
-        action=TargetAction,
-        default="cpu",
-        help="cpu: this machine (default), or a name that --target help lists",
-    )
+    add_target(parser, "cpu", "cpu: this machine (default), or a name that --target help lists")
     parser.add_argument(
         "--dump-stages", type=Path, metavar="DIR", help="write each level of the IR to a numbered file"
     )
@@ -110,14 +88,6 @@ def run(options: argparse.Namespace) -> None:
     stdout.print(line, markup=False, soft_wrap=True)
     if options.dump_stages:
         stdout.print(f"the levels of the IR are in {options.dump_stages}", markup=False, soft_wrap=True)
-
-
-def _print_targets() -> None:
-    from lowering.targets import TARGETS, host_targets
-
-    here = {target.name for target in host_targets()}
-    for name in TARGETS:
-        stdout.print(f"{name}{'  (runs here)' if name in here else ''}", markup=False)
 
 
 COMMAND = Command(

@@ -20,6 +20,7 @@ from ivit.commands.base import (
     check_new,
     preparation_of,
 )
+from ivit.commands.target import add_load_target
 from ivit.console import notice, progress, stdout
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="keep in this file how far it has come, and go on from there",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    add_load_target(parser)
     add_threads(parser)
 
 
@@ -74,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     if options.resume is not None:
         read = (options.model, options.reference, options.data, options.classes)
         check_new(options.resume, read)
-    model = load(options.model, options.threads)
+    model = load(options.model, options.threads, target=options.target)
     names = () if options.classes is None else read_names(options.classes)
     images = open_images([options.data], model.boundary.input_shape, preparation, notice, names)
     if len(images) == 0:

@@ -1,0 +1,44 @@
+"""``--target``: the processor that code is made for; ``--target help`` lists those that there are."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ivit.console import stdout
+
+
+def add_target(parser: argparse.ArgumentParser, default: str | None, text: str) -> None:
+    """``--target NAME``, ``default`` where it is not given; ``text`` is its help."""
+    parser.add_argument("--target", action=TargetAction, default=default, metavar="NAME", help=text)
+
+
+def add_load_target(parser: argparse.ArgumentParser) -> None:
+    """``--target`` of commands that load a compiled model."""
+    text = "compile the integers in the file for it: cpu (this machine), or a name that --target help lists"
+    add_target(parser, None, f"{text} (default: run the code in the file where it runs here)")
+
+
+class TargetAction(argparse.Action):
+    """Keeps the target's name; ``help`` lists the names and ends, whatever else the command line lacks."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        if values == "help":
+            _print_targets()
+            parser.exit()
+        namespace.target = values
+
+
+def _print_targets() -> None:
+    from lowering.targets import TARGETS, host_targets
+
+    here = {target.name for target in host_targets()}
+    for name in TARGETS:
+        stdout.print(f"{name}{'  (runs here)' if name in here else ''}", markup=False)
