@@ -7,6 +7,7 @@ damage, not malice: the file holds machine code, so load files of people you tru
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from safetensors.numpy import save as to_bytes
 
 from runtime import nibbles
 from runtime.boundary import Boundary
+from runtime.memory import aligned_bytes
 from runtime.program import NativeProgram
 
 FORMAT = "ivit"
@@ -91,7 +93,8 @@ def save(artifact: Artifact, path: Path) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         # safetensors' own save_file makes files that only their owner may read
-        temporary.write_bytes(_ordered(to_bytes(tensors, metadata)))
+        with temporary.open("wb") as file:
+            file.writelines(_ordered(to_bytes(tensors, metadata)))
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -109,19 +112,26 @@ def load(path: Path) -> Artifact:
         raise IsADirectoryError(f"{path}: is a folder: name a file in it")
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such file")
-    data = path.read_bytes()
     try:
-        return _parse(data)
+        _check_header(path)
+        with path.open("rb") as file:
+            return _parse(file)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def _parse(data: bytes) -> Artifact:
+def _check_header(path: Path) -> None:
+    """ValueError unless safetensors finds the header sound, and the file as long as it says."""
     try:
-        entries = safetensors.deserialize(data)
+        with safetensors.safe_open(path, "np"):
+            return
     except safetensors.SafetensorError as error:
         raise ValueError("not an .ivit file, or not a whole one: make one with ivit compile") from error
-    metadata = _metadata(data)
+
+
+def _parse(file: io.BufferedIOBase) -> Artifact:
+    header = _header(file)
+    metadata = cast("dict[str, str]", header.pop("__metadata__", {}))
     if metadata.get("format") != FORMAT:
         raise ValueError("a safetensors file, but not an .ivit file: make one with ivit compile")
     if metadata.get("version") != str(VERSION):
@@ -129,7 +139,8 @@ def _parse(data: bytes) -> Artifact:
             f"file version {metadata.get('version')!r}, but this ivit reads version {VERSION}:"
             " compile the model again"
         )
-    tensors = {name: _array(name, entry) for name, entry in entries}
+    start = file.tell()
+    tensors = {name: _read(file, start, name, entry) for name, entry in header.items()}
     if _digest(metadata, tensors) != metadata.get("sha256"):
         raise ValueError("the file is damaged: its SHA-256 does not match; compile the model again")
     program = _json_object(metadata, "program")
@@ -171,26 +182,19 @@ def _store(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> 
     return store
 
 
-def _ordered(data: bytes) -> bytes:
-    """``data`` with its metadata in the order of the keys; safetensors writes them in a random one."""
-    header, tensors = _header(data), data[8 + _header_length(data) :]
+def _ordered(data: bytes) -> tuple[bytes, memoryview]:
+    """``data`` in two parts, with its metadata in the order of the keys; safetensors has a random one."""
+    file = io.BytesIO(data)
+    header = _header(file)
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % HEADER_ALIGNMENT)
-    return len(text).to_bytes(8, "little") + text + tensors
+    return len(text).to_bytes(8, "little") + text, memoryview(data)[file.tell() :]
 
 
-def _header_length(data: bytes) -> int:
-    return int.from_bytes(data[:8], "little")
-
-
-def _header(data: bytes) -> dict[str, dict[str, Any]]:
-    return json.loads(data[8 : 8 + _header_length(data)])
-
-
-def _metadata(data: bytes) -> dict[str, str]:
-    """The header's string metadata; safetensors has already checked that the header is sound JSON."""
-    return cast("dict[str, str]", _header(data).get("__metadata__", {}))
+def _header(file: io.BufferedIOBase) -> dict[str, dict[str, Any]]:
+    """The header, which safetensors has checked; ``file`` is then at the tensors."""
+    return json.loads(file.read(int.from_bytes(file.read(8), "little")))
 
 
 def _json_object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
@@ -203,11 +207,17 @@ def _json_object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value)
 
 
-def _array(name: str, entry: Mapping[str, Any]) -> NDArray[Any]:
+def _read(file: io.BufferedIOBase, start: int, name: str, entry: Mapping[str, Any]) -> NDArray[Any]:
+    """One tensor, in aligned memory of its own, so that native code can take the weights as they are."""
     dtype = INTEGER_DTYPES.get(entry["dtype"])
     if dtype is None:
         raise ValueError(f"tensor {name!r} is {entry['dtype']}: an .ivit file holds integers only")
-    return np.frombuffer(entry["data"], dtype).reshape(entry["shape"])
+    begin, end = entry["data_offsets"]
+    data = aligned_bytes(end - begin)
+    file.seek(start + begin)
+    if file.readinto(data.data) != data.size:
+        raise ValueError(f"ends within tensor {name!r}")
+    return data.view(dtype).reshape(entry["shape"])
 
 
 def _digest(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> str:

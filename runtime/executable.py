@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from runtime.boundary import Boundary
 from runtime.cores import physical_cores
 from runtime.jit import LoadedObject
+from runtime.memory import aligned, aligned_bytes
 from runtime.program import NativeProgram, why_not_here
 from runtime.team import Team, pool
 
-ALIGNMENT = 64
 BARRIER_BYTES = 64
 MAX_THREADS = 1024
 SHARES_PER_THREAD = 8
@@ -55,8 +55,7 @@ class Executable:
         self.boundary = boundary
         self.threads = check_threads(threads)
         self._arena_bytes = program.arena_bytes
-        self._weights = aligned_bytes(program.weights.size)
-        self._weights[:] = program.weights
+        self._weights = aligned(program.weights)
         self._loaded = LoadedObject(program.object_code, [program.entry])
         self._entry = _Entry(self._loaded.address(program.entry))
         self._lock = threading.Lock()
@@ -142,13 +141,6 @@ class _Workspace:
     def __init__(self, arena_bytes: int) -> None:
         self.arena = aligned_bytes(arena_bytes)
         self.barrier = aligned_bytes(BARRIER_BYTES)
-
-
-def aligned_bytes(size: int) -> NDArray[np.uint8]:
-    """``size`` bytes from a multiple of 64 on, the width of a cache line and of the widest vector."""
-    backing = np.empty(size + ALIGNMENT, np.uint8)
-    start = -backing.ctypes.data % ALIGNMENT
-    return backing[start : start + size]
 
 
 def check_threads(threads: int | None) -> int:

@@ -23,8 +23,8 @@ from lowering.compile import CompiledProgram, Dump, compile_program
 from lowering.lower_to_loops import LowerToLoopsPass
 from lowering.plan_memory import PlanMemoryPass
 from lowering.targets import target_by_name
-from runtime.executable import aligned_bytes
 from runtime.jit import LoadedObject
+from runtime.memory import aligned_bytes
 
 ROOT = """
 func.func @main(%image: tensor<?x8x8x3xui8>) -> tensor<?x10xi32> {

@@ -12,7 +12,8 @@ import pytest
 from native import BOUNDARY, tiny_program
 
 from runtime.cores import CoreBudget, physical_cores
-from runtime.executable import ALIGNMENT, Executable, aligned_bytes, check_threads
+from runtime.executable import Executable, check_threads
+from runtime.memory import ALIGNMENT, aligned, aligned_bytes
 from runtime.program import why_not_here
 from runtime.team import Team
 
@@ -97,6 +98,11 @@ def test_memory_is_aligned() -> None:
         block = aligned_bytes(size)
         assert block.size == size
         assert block.ctypes.data % ALIGNMENT == 0
+        assert aligned(block) is block
+    for odd in (block[1:], block[::2]):
+        again = aligned(odd)
+        assert again.ctypes.data % ALIGNMENT == 0
+        np.testing.assert_array_equal(again, odd)
 
 
 def test_a_team_runs_all_its_threads_at_once_and_reports_errors() -> None:
