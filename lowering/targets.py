@@ -63,7 +63,10 @@ PMADDWD_256 = DotInstruction(2, "llvm.x86.avx2.pmadd.wd", accumulates=False)
 PMADDWD_512 = DotInstruction(2, "llvm.x86.avx512.pmaddw.d.512", accumulates=False)
 VPDPWSSD_512 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.512", accumulates=True)
 VPDPBUSD_512 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.512", accumulates=True)
+VPDPWSSD_256 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.256", accumulates=True)
+VPDPBUSD_256 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.256", accumulates=True)
 
+_AVX2_FEATURES = ("avx2", "fma", "bmi2")
 _AVX512_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
 
 X86_64_AVX512VBMI = Target(
@@ -104,6 +107,20 @@ X86_64_AVX2 = Target(
     tile_columns=16,
     byte_shuffle="llvm.x86.avx2.pshuf.b",
 )
+X86_64_AVXVNNI = replace(
+    X86_64_AVX2,
+    name="x86-64-avxvnni",
+    features="+avxvnni",
+    pair_dot=VPDPWSSD_256,
+    weight_dot=VPDPBUSD_256,
+)
+# The same kernels in AVX-512's encoding, for processors that slow down for 512-bit registers.
+X86_64_AVX512VNNI_256 = replace(
+    X86_64_AVXVNNI,
+    name="x86-64-avx512vnni-256",
+    cpu=X86_64_AVX512VNNI.cpu,
+    features=X86_64_AVX512VNNI.features,
+)
 GENERIC = Target(
     name="generic",
     triple="",
@@ -116,14 +133,27 @@ GENERIC = Target(
     tile_columns=8,
 )
 
-TARGETS = {t.name: t for t in (X86_64_AVX512VBMI, X86_64_AVX512VNNI, X86_64_AVX512, X86_64_AVX2, GENERIC)}
+TARGETS = {
+    t.name: t
+    for t in (
+        X86_64_AVX512VBMI,
+        X86_64_AVX512VNNI,
+        X86_64_AVX512VNNI_256,
+        X86_64_AVX512,
+        X86_64_AVXVNNI,
+        X86_64_AVX2,
+        GENERIC,
+    )
+}
 """By name, the most capable first."""
 
 _NEEDS = {
     X86_64_AVX512VBMI.name: (*_AVX512_FEATURES, "avx512vnni", "avx512vbmi"),
     X86_64_AVX512VNNI.name: (*_AVX512_FEATURES, "avx512vnni"),
+    X86_64_AVX512VNNI_256.name: (*_AVX512_FEATURES, "avx512vnni"),
     X86_64_AVX512.name: _AVX512_FEATURES,
-    X86_64_AVX2.name: ("avx2", "fma", "bmi2"),
+    X86_64_AVXVNNI.name: (*_AVX2_FEATURES, "avxvnni"),
+    X86_64_AVX2.name: _AVX2_FEATURES,
     GENERIC.name: (),
 }
 
