@@ -110,14 +110,24 @@ class Boundary:
         array = self.checked(images)
         if array.dtype == np.uint8:
             return np.ascontiguousarray(array)
-        levels = self._levels(array)
+        integers = np.empty((len(array), *self.input_shape), self.input_dtype)
+        clipped = sum(self._convert(image, target) for image, target in zip(array, integers, strict=True))
+        if on_clipped is not None and clipped > MOST_CLIPPED * array.size:
+            share = 100 * clipped / array.size
+            on_clipped(f"{share:.0f} % of the values lie outside {self._range_text()}")
+        return integers
+
+    def _convert(self, image: NDArray[np.float32], target: NDArray[Any]) -> int:
+        """One image [C, H, W] into ``target`` [H, W, C]; how many values were clipped."""
+        levels, clipped = self._levels(image), 0
         low, high = (0, 255) if self.kind == "pixels" else (-127, 127)
-        if on_clipped is not None and levels.size and (levels.min() < low or levels.max() > high):
-            share = float(np.mean((levels < low) | (levels > high)))
-            if share > MOST_CLIPPED:
-                on_clipped(f"{100 * share:.0f} % of the values lie outside {self._range_text()}")
-        integers = np.clip(levels, low, high, out=levels).astype(self.input_dtype)
-        return np.ascontiguousarray(integers.transpose(0, 2, 3, 1))
+        if levels.min() < low or levels.max() > high:
+            clipped = int(np.count_nonzero((levels < low) | (levels > high)))
+            np.clip(levels, low, high, out=levels)
+        # Planes of bytes one by one: several times faster than a transposed copy.
+        for channel, plane in enumerate(levels.astype(self.input_dtype)):
+            target[..., channel] = plane
+        return clipped
 
     def checked(self, images: object, first: int = 0) -> NDArray[Any]:
         """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none.
@@ -146,15 +156,15 @@ class Boundary:
         """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
         return (integers * self.output_scale).astype(np.float32)
 
-    def _levels(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``images`` on the scale of the model's integers, rounded, not clipped yet."""
+    def _levels(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """``image`` [C, H, W] on the scale of the model's integers, rounded, not clipped yet."""
         with np.errstate(over="ignore"):  # an overflow saturates, as it does short of infinity
             if self.kind == "quantized":
-                return np.rint(images / np.float32(self.input_scale))
-            per_channel = (1, self.input_shape[2], 1, 1)
-            gain = np.array(self.std, np.float32).reshape(per_channel) * np.float32(255)
-            offset = np.array(self.mean, np.float32).reshape(per_channel) * np.float32(255)
-            return np.rint(images * gain + offset)
+                levels = image / np.float32(self.input_scale)
+            else:
+                std, mean = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (self.std, self.mean))
+                levels = image * (std * np.float32(255)) + mean * np.float32(255)
+            return np.rint(levels, out=levels)
 
     def _range_text(self) -> str:
         """The range of floats that is not clipped, and what may be wrong beyond it."""
