@@ -1,11 +1,14 @@
-# Two commands: `make demo` and `make test`. Everything is installed into .venv.
+# `make demo`, `make test` and `make bench`. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint filecheck unit clean
+.PHONY: demo test bench lint filecheck unit clean
 
 demo: .venv/installed
 	$(BIN)/ivit demo
+
+bench: .venv/installed-bench
+	$(BIN)/python -m benchmarks.cpu $(BENCH)
 
 test: lint filecheck unit
 
@@ -31,6 +34,11 @@ unit: .venv/installed-test
 .venv/installed-test: pyproject.toml .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[import,test]'
+	touch $@
+
+.venv/installed-bench: pyproject.toml .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[import,bench]'
 	touch $@
 
 clean:

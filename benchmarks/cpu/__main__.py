@@ -1,0 +1,126 @@
+"""Speed on this CPU: ivit's integers against PyTorch, ONNX Runtime and OpenVINO.
+
+    python -m benchmarks.cpu --json cpu.json --png cpu.png
+    python -m benchmarks.cpu --models deit-small --batch 1 --threads 2 --peers ort-dynamic openvino-int8
+
+Same weights, same images, same threads. Each peer is a process of its own; they run in turn, round after
+round. Everything of the defaults takes half an hour; nothing else should run meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks.cpu.machine import machine_facts
+from benchmarks.cpu.peers import OURS, PEERS
+from benchmarks.cpu.plot import drawing, plot
+from benchmarks.cpu.results import Results
+from benchmarks.cpu.run import HOST, Plan, run
+from benchmarks.cpu.show import markdown, show
+from benchmarks.cpu.subjects import DEIT
+from ivit_dialect.command import exit_code_of
+from lowering.targets import TARGETS, host_targets
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    return exit_code_of("benchmarks.cpu", lambda: _run(options), (ImportError, RuntimeError))
+
+
+def _run(options: argparse.Namespace) -> None:
+    able = [HOST, *(target.name for target in host_targets())]
+    if options.target not in able:
+        raise ValueError(
+            f"this machine cannot run code for {options.target}: choose one of {', '.join(able)}"
+        )
+    if options.png is not None:
+        drawing()
+    with tempfile.TemporaryDirectory(prefix="ivit-benchmark-") as temporary:
+        folder: Path = options.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = Plan(
+            folder=folder.resolve(),
+            models=tuple(options.models),
+            batches=tuple(options.batch),
+            threads=tuple(options.threads),
+            peers=tuple(PEERS[key] for key in PEERS if key in {*options.peers, OURS}),
+            target=options.target,
+            rounds=options.rounds,
+            milliseconds=options.milliseconds,
+        )
+        results = run(plan, machine_facts(), _tell, lambda results: _write_json(options.json, results))
+    show(results, Console())
+    if options.markdown is not None:
+        _write(options.markdown, lambda path: path.write_text(markdown(results), encoding="utf-8"))
+    if options.png is not None:
+        _write(options.png, lambda path: plot(results, path))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cpu",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--models", nargs="+", choices=DEIT, default=list(DEIT), metavar="MODEL")
+    parser.add_argument("--batch", nargs="+", type=_count, default=[1, 8], metavar="N")
+    parser.add_argument("--threads", nargs="+", type=_count, default=[1, 2], metavar="N")
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        choices=PEERS,
+        default=list(PEERS),
+        metavar="PEER",
+        help=f"besides ours: {', '.join(key for key in PEERS if key != OURS)}",
+    )
+    parser.add_argument(
+        "--target",
+        choices=(HOST, *TARGETS),
+        default=HOST,
+        metavar="TARGET",
+        help=f"what ours is compiled for: {', '.join((HOST, *TARGETS))}",
+    )
+    parser.add_argument("--rounds", type=_count, default=11, metavar="N")
+    parser.add_argument(
+        "--milliseconds", type=_count, default=60, metavar="N", help="of a peer's timed runs in a round"
+    )
+    parser.add_argument("--folder", type=Path, help="keep the files of peers there, for another run")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE")
+    parser.add_argument("--png", type=Path, metavar="FILE", help="needs the extra [bench]")
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1000, got {text!r}")
+    return int(text)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _write_json(path: Path | None, results: Results) -> None:
+    if path is not None:
+        text = json.dumps(results.to_json(), indent=1)
+        _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def _write(path: Path, write: Callable[[Path], object]) -> None:
+    """All of the file, or none of it."""
+    partial = path.with_name(f".{path.name}.partial")
+    write(partial)
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
