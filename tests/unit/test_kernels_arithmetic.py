@@ -152,8 +152,10 @@ def test_newton_sqrt(target: str) -> None:
 
 @ON_EVERY_TARGET
 def test_rsqrt(target: str) -> None:
-    edges = _around([*(1 << i for i in range(63)), *(9 << i for i in range(58))], 2**62)[1:]
-    drawn = np.abs(integers(np.random.default_rng(3), (301,), np.int64)) % (2**62 - 1) + 1
+    rng = np.random.default_rng(3)
+    squares = [int(v) ** 2 for v in rng.integers(2**30, 2**31, 300)]
+    edges = _around([*(1 << i for i in range(63)), *(9 << i for i in range(58)), *squares], 2**62)[1:]
+    drawn = np.abs(integers(rng, (301,), np.int64)) % (2**62 - 1) + 1
     for x in (edges, drawn):
         _unary(target, RsqrtOp, x, *roots.rsqrt(x))
 
