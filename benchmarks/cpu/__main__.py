@@ -29,6 +29,9 @@ from benchmarks.cpu.subjects import DEIT
 from ivit_dialect.command import exit_code_of
 from lowering.targets import TARGETS, host_targets
 
+WIDTH = 120
+"""Columns of text that the tables need at least."""
+
 
 def main() -> int:
     options = _parser().parse_args()
@@ -57,7 +60,7 @@ def _run(options: argparse.Namespace) -> None:
             milliseconds=options.milliseconds,
         )
         results = run(plan, machine_facts(), _tell, lambda results: _write_json(options.json, results))
-    show(results, Console())
+    show(results, Console(width=max(WIDTH, Console().width)))
     if options.markdown is not None:
         _write(options.markdown, lambda path: path.write_text(markdown(results), encoding="utf-8"))
     if options.png is not None:

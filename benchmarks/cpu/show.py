@@ -46,10 +46,12 @@ def sheets(results: Results) -> list[Sheet]:
 def show(results: Results, console: Console) -> None:
     """Print all tables."""
     for sheet in sheets(results):
-        table = Table(title=sheet.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
+        table = Table(
+            title=sheet.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
+        )
         for number, column in enumerate(sheet.columns):
             left = number < sheet.words
-            table.add_column(column, justify="left" if left else "right", overflow="fold")
+            table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not number)
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
@@ -80,7 +82,7 @@ def count_of(count: int, noun: str) -> str:
 
 
 def _case(rows: Sequence[Row]) -> Sheet:
-    columns = ("peer", "ms", "ivit is faster", "cosine", "load s", "first s", "peak MiB")
+    columns = ("peer", "ms", "ivit faster", "cosine", "load s", "first s", "peak MiB")
     cells = [
         (
             row.title,
@@ -98,13 +100,13 @@ def _case(rows: Sequence[Row]) -> Sheet:
 
 
 def _summary(results: Results) -> Sheet:
-    columns = ["case", "ivit ms"]
+    columns = ["model", "batch", "threads", "ivit ms"]
     for name in COMPARED:
         columns += [f"fastest {name}", "faster"]
     lines: list[tuple[str, ...]] = []
     for rows in results.cases():
         ours = next((row.median_ms for row in rows if row.peer == OURS), None)
-        cells = [case_name(rows[0]), _number(ours, 2)]
+        cells = [rows[0].model, str(rows[0].batch), str(rows[0].threads), _number(ours, 2)]
         for kind in COMPARED.values():
             best = fastest(rows, lambda row, kind=kind: kind in (None, row.kind))
             cells += ["–", "–"] if best is None else [best.title, _times(best.ratio)]
