@@ -9,12 +9,12 @@ from typing import TypeAlias
 
 from xdsl.dialects.builtin import ModuleOp, TensorType
 from xdsl.ir import Operation
-from xdsl.utils.hints import isa
 
 from ivit.interface import boundary_of
 from ivit.pipeline import fuse
 from ivit.source import Source, open_integers, open_source
 from ivit_dialect.files import check_readable
+from ivit_dialect.hints import isa
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.types import ValueTensorType
 from passes.run_passes import one_line_errors, run_passes

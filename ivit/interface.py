@@ -18,9 +18,9 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.func import FuncOp
 from xdsl.ir import Attribute
-from xdsl.utils.hints import isa
 
-from ivit_dialect.interpreter import entry_function
+from ivit_dialect.entry import entry_function
+from ivit_dialect.hints import isa
 from ivit_dialect.types import ui8
 from runtime.boundary import Boundary
 

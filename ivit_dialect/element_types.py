@@ -16,8 +16,8 @@ from xdsl.dialects.builtin import (
     TensorType,
 )
 from xdsl.ir import Attribute
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from ivit_dialect.reference.ranges import IntegerFormat, integer_limits
 from ivit_dialect.types import integer_range
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 from xdsl.dialects.builtin import ModuleOp, ShapedType
-from xdsl.dialects.func import FuncOp
 from xdsl.interpreter import Interpreter, PythonValues
-from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation
 
+from ivit_dialect.entry import ENTRY, entry_function
 from ivit_dialect.implementations.floating import FloatFunctions
 from ivit_dialect.implementations.fqvit import FqvitFunctions
+from ivit_dialect.implementations.functions import FunctionFunctions
 from ivit_dialect.implementations.ibert import IbertFunctions
 from ivit_dialect.implementations.ivit_ops import IvitFunctions, TensorFunctions, require_array
 from ivit_dialect.implementations.l1 import L1Functions
@@ -22,8 +22,6 @@ from ivit_dialect.implementations.probabilities import ProbabilityFunctions
 from ivit_dialect.load import location_text
 from ivit_dialect.reference.ranges import IntegerArray
 from ivit_dialect.store import WeightStore
-
-ENTRY = "main"
 
 Observer = Callable[[Operation, tuple[NDArray[Any], ...]], None]
 """Gets every op, in the order of execution, with its results."""
@@ -47,18 +45,10 @@ class Watch(Interpreter.Listener):
             self.observe(op, results)
 
 
-def entry_function(module: ModuleOp, name: str = ENTRY) -> FuncOp:
-    """The function called ``name``; ValueError where the module has none."""
-    for op in module.ops:
-        if isinstance(op, FuncOp) and op.sym_name.data == name:
-            return op
-    raise ValueError(f"the module has no function @{name}")
-
-
 def interpreter_of(module: ModuleOp, store: WeightStore, *listeners: Interpreter.Listener) -> Interpreter:
     """xDSL's interpreter with an implementation of every op that integer modules are made of."""
     interpreter = Interpreter(module, listeners=listeners)
-    interpreter.register_implementations(FuncFunctions())
+    interpreter.register_implementations(FunctionFunctions())
     interpreter.register_implementations(TensorFunctions())
     interpreter.register_implementations(IvitFunctions(store))
     interpreter.register_implementations(ProbabilityFunctions())

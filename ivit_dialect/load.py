@@ -26,11 +26,11 @@ from xdsl.dialects.tensor import Tensor
 from xdsl.ir import Block, Operation
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError, VerifyException
-from xdsl.utils.hints import isa
 
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.element_types import check_array, numpy_dtype
 from ivit_dialect.files import check_readable, check_writable, whole_file
+from ivit_dialect.hints import isa
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.floating import FloatConstantOp, IvitFloat
 from ivit_dialect.parser import ModuleParser

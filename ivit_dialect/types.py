@@ -23,7 +23,8 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import AttrConstraint, AttrSetConstraint, EqAttrConstraint
 from xdsl.irdl.constraints import IntConstraint, VerificationContext
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
+
+from ivit_dialect.hints import isa
 
 ui8 = IntegerType(8, Signedness.UNSIGNED)
 
@@ -93,10 +94,8 @@ def tensor_types(*values: SSAValue) -> list[IntegerTensor]:
     types = [cast(IntegerTensor, value.type) for value in values]
     for type_ in types:
         batch, *others = type_.get_shape() or (0,)
-        require(
-            (batch > 0 or batch == DYNAMIC_INDEX) and all(extent > 0 for extent in others),
-            f"extents must be positive, and only the first may be dynamic, got {type_}",
-        )
+        if not (batch > 0 or batch == DYNAMIC_INDEX) or any(extent <= 0 for extent in others):
+            raise VerifyException(f"extents must be positive, and only the first may be dynamic, got {type_}")
     return types
 
 

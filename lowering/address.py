@@ -14,8 +14,8 @@ from itertools import pairwise
 from xdsl.dialects import arith, llvm
 from xdsl.dialects.builtin import IntegerAttr, MemRefType, UnrealizedConversionCastOp
 from xdsl.ir import Attribute, SSAValue
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering.dialect_conversion import Converter, fail
 from lowering.llvm_types import UnsupportedType, strides
 

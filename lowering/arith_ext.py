@@ -36,7 +36,8 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
+
+from ivit_dialect.hints import isa
 
 IntegerVector = VectorType.constr(SignlessIntegerConstraint)
 

@@ -11,9 +11,9 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
 from xdsl.transforms.reconcile_unrealized_casts import ReconcileUnrealizedCastsPass
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import numpy_dtype
+from ivit_dialect.hints import isa
 from ivit_dialect.load import module_text
 from ivit_dialect.store import StoreContext
 from lowering import plan

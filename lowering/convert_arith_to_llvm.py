@@ -22,8 +22,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering import arith_ext, llvm_ext
 from lowering.dialect_conversion import Conversion, Converter, convert_ops, fail, refuse_rest
 from lowering.llvm_types import NO_FLOATS

@@ -10,8 +10,8 @@ from xdsl.dialects import cf, llvm
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, ModuleOp, i64
 from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering.dialect_conversion import Conversion, Converter, convert_ops, refuse_rest
 
 

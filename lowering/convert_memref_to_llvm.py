@@ -29,8 +29,8 @@ from xdsl.dialects.utils import get_dynamic_index_list
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering import llvm_ext
 from lowering.address import constant_value, element_pointer, memref_strides, offset_pointer
 from lowering.dialect_conversion import Conversion, Converter, convert_ops, fail, refuse_rest

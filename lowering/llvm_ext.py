@@ -33,7 +33,8 @@ from xdsl.irdl import (
 )
 from xdsl.traits import NoMemoryEffect, Pure
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
+
+from ivit_dialect.hints import isa
 
 ATOMIC_RMW_KINDS = ("xchg", "add", "sub", "and", "or", "xor", "max", "min", "umax", "umin")
 """What ``atomicrmw`` may do; LLVM's names."""

@@ -8,8 +8,8 @@ from typing import Any, Protocol, TypeAlias
 from xdsl.dialects import llvm
 from xdsl.dialects.builtin import IntegerAttr, StringAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering import llvm_ext
 from lowering.llvm_text import escaped, global_name, refuse, type_text
 

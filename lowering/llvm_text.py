@@ -22,7 +22,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 from xdsl.utils.exceptions import LLVMTranslationException
-from xdsl.utils.hints import isa
+
+from ivit_dialect.hints import isa
 
 
 def refuse(what: str, message: str) -> NoReturn:

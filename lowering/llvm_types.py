@@ -27,7 +27,8 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.ir import Attribute
-from xdsl.utils.hints import isa
+
+from ivit_dialect.hints import isa
 
 NO_FLOATS = "floating point has no place below the ivit level; lower the model to integers first"
 

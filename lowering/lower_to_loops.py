@@ -24,9 +24,9 @@ from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import held_bits
+from ivit_dialect.hints import isa
 from ivit_dialect.load import location_text
 from lowering import plan
 from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build_yield

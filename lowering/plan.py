@@ -37,9 +37,9 @@ from xdsl.parser import Parser
 from xdsl.printer import Printer
 from xdsl.traits import IsolatedFromAbove, NoTerminator, Pure, SymbolOpInterface
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import held_bits
+from ivit_dialect.hints import isa
 from ivit_dialect.types import INTEGER
 
 ALIGNMENT = 64

@@ -19,8 +19,8 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import dce
 from xdsl.utils.exceptions import PassFailedException, VerifyException
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from ivit_dialect.load import location_text
 from ivit_dialect.ops.elementwise import ConstantOp, SplatOp
 from ivit_dialect.ops.floating import IvitFloat

@@ -19,9 +19,9 @@ from xdsl.dialects.builtin import (
     f64,
 )
 from xdsl.ir import Attribute, Operation
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import check_array
+from ivit_dialect.hints import isa
 from ivit_dialect.load import location_text
 from ivit_dialect.store import WeightStore
 from passes.quantization.scales import ChannelRange, Range

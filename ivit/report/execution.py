@@ -11,7 +11,8 @@ from xdsl.dialects.func import ReturnOp
 from xdsl.interpreter import Interpreter
 from xdsl.ir import SSAValue
 
-from ivit_dialect.interpreter import entry_function, interpreter_of
+from ivit_dialect.entry import entry_function
+from ivit_dialect.interpreter import interpreter_of
 from ivit_dialect.store import WeightStore
 
 Visit: TypeAlias = Callable[[SSAValue, NDArray[Any]], NDArray[Any] | None]

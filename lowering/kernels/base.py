@@ -15,9 +15,9 @@ from typing import Any, TypeAlias
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FunctionType, IntegerType, MemRefType, Signedness, i64
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import held_bits
+from ivit_dialect.hints import isa
 from lowering.kernels.build import INDEX, LoopBuilder
 from lowering.kernels.signature import (
     Choice,

@@ -28,8 +28,8 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from lowering import arith_ext
 
 Value: TypeAlias = SSAValue
@@ -48,7 +48,7 @@ def element_type(value: Value) -> IntegerType | IndexType:
     """The type of a scalar, of a vector's lanes or of a memref's elements."""
     kind = value.type
     element = kind.element_type if isa(kind, VectorType) or isa(kind, MemRefType) else kind
-    assert isa(element, IntegerType | IndexType)
+    assert isa(element, IntegerType) or isinstance(element, IndexType)
     return element
 
 
@@ -133,7 +133,7 @@ class LoopBuilder:
         if isa(kind, VectorType[IntegerType]):
             op = arith.ConstantOp(DenseIntOrFPElementsAttr.from_list(kind, [value]))
         else:
-            assert isa(kind, IntegerType | IndexType)
+            assert isa(kind, IntegerType) or isinstance(kind, IndexType)
             op = arith.ConstantOp(IntegerAttr(value, kind))
         return self._place_constant(op, (value, kind))
 

@@ -14,9 +14,9 @@ from typing import TypeAlias
 from xdsl.dialects import memref, vector
 from xdsl.dialects.builtin import IntegerType, MemRefType, Signedness, VectorType
 from xdsl.ir import SSAValue
-from xdsl.utils.hints import isa
 
 from ivit_dialect.element_types import held_bits
+from ivit_dialect.hints import isa
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.types import tensor_types
 from lowering.arithmetic import saturate

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from xdsl.dialects.builtin import IntegerType
-from xdsl.utils.hints import isa
 
+from ivit_dialect.hints import isa
 from ivit_dialect.ops.elementwise import LookupOp
 from ivit_dialect.types import is_activation, tensor_types
 from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch, Packed

@@ -110,3 +110,14 @@ def test_a_shadowing_package_is_named(tmp_path: Path, form: str) -> None:
 def test_packages_of_another_place_are_named(tmp_path: Path) -> None:
     with pytest.raises(ImportError, match=re.escape(str(HOME / "ivit_dialect"))):
         check_rooms(tmp_path)
+
+
+def test_xdsl_interpreters_are_not_imported() -> None:
+    """Their package imports the dialects of every machine that xDSL knows, a third of a second."""
+    found = [
+        place
+        for package in MAY_IMPORT
+        for place, module in imports_of(package)
+        if module.startswith("xdsl.interpreters")
+    ]
+    assert found == []
