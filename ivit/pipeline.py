@@ -12,6 +12,7 @@ from xdsl.dialects.builtin import ModuleOp
 from ivit.interface import boundary_of
 from ivit.progress import Report, silent
 from ivit.source import Source
+from ivit_dialect.collection import no_collection
 from ivit_dialect.load import module_text
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.store import STORE_ATTRIBUTE, StoreContext, WeightStore
@@ -55,6 +56,7 @@ class Options:
         return all(value is None for value in given) and not self.quantization.given()
 
 
+@no_collection()
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
     machine_of(options.target)
@@ -89,6 +91,7 @@ def lower_to_int(source: Source, options: Options, report: Report) -> None:
         integers.lower_to_int(source.module, source.ctx, choices, options.calibration, report)
 
 
+@no_collection()
 def from_integers(
     module: ModuleOp,
     ctx: StoreContext,

@@ -27,6 +27,7 @@ from xdsl.ir import Block, Operation
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import ParseError, VerifyException
 
+from ivit_dialect.collection import no_collection
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.element_types import check_array, numpy_dtype
 from ivit_dialect.files import check_readable, check_writable, whole_file
@@ -130,6 +131,7 @@ def _location_text(location: LocationAttr) -> str:
     return str(location)
 
 
+@no_collection()
 def _parse(text: bytes, name: str, ctx: StoreContext) -> tuple[ModuleOp, Resources]:
     for dialect in (Builtin, Func, Tensor, Torch, Ivit, IvitFloat):
         if ctx.get_optional_dialect(dialect.name) is None:
