@@ -49,11 +49,12 @@ def canonical(node: Node, batch: int) -> NDArray[np.int64]:
 def read_rows(view: View) -> Rows:
     """``view`` [N, T', C'] or [N, C'] as a run of whole tokens. ValueError says how it differs from that."""
     node, index = view.node, view.index
-    rows, channels = np.divmod(index.reshape(-1, index.shape[-1]), node.channels)
-    if np.any(rows != rows[:, :1]) or np.any(channels != channels[:1]):
+    index = index.reshape(-1, index.shape[-1])
+    rows, channels = index[:, :1] // node.channels, index[0] % node.channels
+    if not np.array_equal(index, rows * node.channels + channels):
         raise ValueError("its last dimension is not made of the channels of one token")
-    start, count = _read_tokens(rows[:, 0].reshape(-1, 1), node.tokens, view.batch)
-    return _through_prefix(Rows(TokenSlice(node, start, count), channels[0]))
+    start, count = _read_tokens(rows, node.tokens, view.batch)
+    return _through_prefix(Rows(TokenSlice(node, start, count), channels))
 
 
 def read_heads(view: View) -> tuple[Node, NDArray[np.int64]]:

@@ -131,7 +131,10 @@ def _in_channel_order(
     weight: NDArray[np.float64], channels: NDArray[np.int64], count: int
 ) -> NDArray[np.float64]:
     """Columns of ``weight``, of which column ``j`` is for ``channels[j]``, one for each of ``count``."""
-    if len(channels) == count and np.array_equal(np.sort(channels), np.arange(count)):
+    own = np.arange(count)
+    if np.array_equal(channels, own):
+        return weight
+    if np.array_equal(np.sort(channels), own):
         return weight[:, np.argsort(channels)]
     ordered = np.zeros((len(weight), count))
     for column, channel in enumerate(channels):
