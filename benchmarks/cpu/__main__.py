@@ -29,6 +29,8 @@ from benchmarks.cpu.subjects import DEIT
 from ivit_dialect.command import exit_code_of
 from lowering.targets import TARGETS, host_targets
 
+BUSY = 0.5
+"""Threads of others beside which times are not worth much."""
 WIDTH = 120
 """Columns of text that the tables need at least."""
 
@@ -59,7 +61,10 @@ def _run(options: argparse.Namespace) -> None:
             rounds=options.rounds,
             milliseconds=options.milliseconds,
         )
-        results = run(plan, machine_facts(), _tell, lambda results: _write_json(options.json, results))
+        machine = machine_facts()
+        if machine["load"] > BUSY:
+            _tell(f"notice: {machine['load']:.1f} other threads are running: the times will say little")
+        results = run(plan, machine, _tell, lambda results: _write_json(options.json, results))
     show(results, Console(width=max(WIDTH, Console().width)))
     if options.markdown is not None:
         _write(options.markdown, lambda path: path.write_text(markdown(results), encoding="utf-8"))

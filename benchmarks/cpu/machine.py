@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
@@ -28,13 +29,17 @@ FEATURES = (
 
 
 def machine_facts() -> dict[str, Any]:
-    """Processor, cores, features, system, versions of packages (None: not installed) and the date."""
+    """Processor, cores, features, system, versions of packages (None: not installed) and the date.
+
+    ``load`` is how many threads ran on average in the last minute, before the benchmark.
+    """
     present = llvm.get_host_cpu_features()
     return {
         "cpu": _cpu_name(),
         "llvm_cpu": llvm.get_host_cpu_name(),
         "features": [name for name in FEATURES if present.get(name, False)],
         "cores": physical_cores(),
+        "load": os.getloadavg()[0],
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {name: _version(name) for name in PACKAGES},
         "date": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -24,7 +24,7 @@ from benchmarks.cpu.subjects import SHAPE, Case, deit, images
 CALIBRATION_IMAGES = 8
 OPSET = 17
 WEIGHED = ["Conv", "Gemm", "MatMul"]
-"""What static quantisation of ONNX Runtime quantises: with all ops it is less accurate, and no faster."""
+"""What static quantisation of ONNX Runtime quantises; with all ops it is 2 to 4 % faster, and inaccurate."""
 
 
 def main() -> None:
