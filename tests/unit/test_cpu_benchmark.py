@@ -12,11 +12,13 @@ import torch
 
 import ivit
 from benchmarks.cpu import __main__ as benchmark
+from benchmarks.cpu import prepare as preparing
 from benchmarks.cpu import run as running
 from benchmarks.cpu.kernels import KernelTimes, kernel_rows, kernel_times
 from benchmarks.cpu.peak import SHAPES, Probe, gigamacs
 from benchmarks.cpu.peers import OURS, PEERS, Peer
 from benchmarks.cpu.prepare import STEPS
+from benchmarks.cpu.processes import run_module
 from benchmarks.cpu.results import Program, Results, Row, fastest, rows_of
 from benchmarks.cpu.rounds import Timing, measure
 from benchmarks.cpu.show import markdown
@@ -126,7 +128,6 @@ def test_without_ours_there_are_no_ratios() -> None:
 def test_every_step_of_a_peer_is_there() -> None:
     for peer in PEERS.values():
         assert set(peer.steps) <= set(STEPS)
-        assert Peer.missing(peer) is None or "pip install" in str(peer.missing())
 
 
 def test_peers_that_are_not_installed_are_named(
@@ -175,6 +176,43 @@ def test_bad_input_is_one_line(
     with pytest.raises(SystemExit, match="2"):
         benchmark.main()
     assert "expected a whole number from 1 to 1000, got '0'" in capsys.readouterr().err
+
+
+def test_code_for_another_machine_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(benchmark, "host_targets", lambda: [target_by_name("generic")])
+    monkeypatch.setattr(sys, "argv", ["benchmark", "--target", "x86-64-avx512vnni"])
+    assert benchmark.main() == 1
+    message = "this machine cannot run code for x86-64-avx512vnni: choose one of host, generic"
+    assert capsys.readouterr().err == f"benchmarks.cpu: error: {message}\n"
+
+
+def test_files_are_kept_where_the_same_versions_made_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make(_: str, step: str, *arguments: str) -> str:
+        made.append(step)
+        versions = dict.fromkeys(STEPS[step].packages, "1.0")
+        (tmp_path / f"deit-tiny.{step}.json").write_text(json.dumps({"versions": versions}))
+        return ""
+
+    monkeypatch.setattr(preparing, "run_module", make)
+    monkeypatch.setattr(preparing.metadata, "version", lambda _: "1.0")
+    case = Case(tmp_path, "deit-tiny", 1, 1)
+    for step in ("onnx", "ivit", "onnx", "ivit"):
+        preparing.prepare(case, step)
+    assert made == ["onnx", "ivit", "ivit"]
+    monkeypatch.setattr(preparing.metadata, "version", lambda _: "1.1")
+    preparing.prepare(case, "onnx")
+    assert made[-1] == "onnx"
+
+
+def test_a_module_that_fails_says_why() -> None:
+    with pytest.raises(RuntimeError, match="^ValueError: not enough values to unpack"):
+        run_module("benchmarks.cpu.prepare")
 
 
 @pytest.mark.parametrize("shape", SHAPES)
