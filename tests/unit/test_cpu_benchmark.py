@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -192,26 +193,30 @@ def test_files_are_kept_where_the_same_versions_made_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[str] = []
+    installed = "1.0"
+
+    def version(_: str) -> str:
+        return installed
 
     def make(_: str, step: str, *arguments: str) -> str:
         made.append(step)
-        versions = dict.fromkeys(STEPS[step].packages, "1.0")
+        versions = dict.fromkeys(STEPS[step].packages, installed)
         (tmp_path / f"deit-tiny.{step}.json").write_text(json.dumps({"versions": versions}))
         return ""
 
     monkeypatch.setattr(preparing, "run_module", make)
-    monkeypatch.setattr(preparing.metadata, "version", lambda _: "1.0")
+    monkeypatch.setattr(preparing, "metadata", SimpleNamespace(version=version))
     case = Case(tmp_path, "deit-tiny", 1, 1)
     for step in ("onnx", "ivit", "onnx", "ivit"):
         preparing.prepare(case, step)
     assert made == ["onnx", "ivit", "ivit"]
-    monkeypatch.setattr(preparing.metadata, "version", lambda _: "1.1")
+    installed = "1.1"
     preparing.prepare(case, "onnx")
     assert made[-1] == "onnx"
 
 
 def test_a_module_that_fails_says_why() -> None:
-    with pytest.raises(RuntimeError, match="^ValueError: not enough values to unpack"):
+    with pytest.raises(RuntimeError, match=r"^ValueError: not enough values to unpack"):
         run_module("benchmarks.cpu.prepare")
 
 
