@@ -13,6 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from native import BOUNDARY, tiny_program
 from numpy.typing import NDArray
+from safetensors import safe_open
+from safetensors.numpy import load as read_safetensors
+from safetensors.numpy import save as to_bytes
 from safetensors.numpy import save_file
 
 from runtime import artifact as artifacts
@@ -24,6 +27,8 @@ STORE: dict[str, NDArray[Any]] = {
     "a.bias": np.array([1 << 20, -5], np.int32),
     "table": np.arange(256, dtype=np.uint8),
     "wide": np.array([-(1 << 60)], np.int64),
+    "one": np.array(-300, np.int16),
+    "none": np.zeros((0, 3), np.int32),
 }
 
 
@@ -94,6 +99,17 @@ def test_equal_models_are_equal_bytes(saved: Path) -> None:
     header = json.loads(first[8 : 8 + int.from_bytes(first[:8], "little")])
     assert list(header["__metadata__"]) == ["boundary", "format", "nibbles", "program", "sha256", "version"]
     assert int.from_bytes(first[:8], "little") % 8 == 0
+
+
+def test_the_file_is_as_safetensors_writes_it(saved: Path) -> None:
+    data = saved.read_bytes()
+    tensors = read_safetensors(data)
+    with safe_open(saved, "np") as file:
+        again = to_bytes(tensors, file.metadata())
+    start = 8 + int.from_bytes(data[:8], "little")
+    assert json.loads(data[8:start]) == json.loads(again[8:start])
+    assert data[start:] == again[start:]
+    assert {"store/one", "store/none"} < set(tensors)
 
 
 def test_a_failed_save_leaves_nothing(tmp_path: Path) -> None:
