@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from xdsl.context import Context
@@ -28,6 +29,7 @@ SIMULATION_DIALECT = "ivit_float"
 BOUNDARY_ATTRIBUTES = ("ivit.input", "ivit.output")
 
 
+@lru_cache(maxsize=1024)
 def contains_float(attribute: Attribute) -> bool:
     """Whether a type or attribute is, or holds at any depth, a float."""
     if isinstance(attribute, AnyFloat):
