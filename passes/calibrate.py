@@ -10,6 +10,7 @@ are given.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,9 @@ def calibrate(
     if images is None and _is_calibrated(function):
         return
     inputs = calibration_inputs(module, images, pixels, CalibratePass.name, "ranges")
+    if images is not None and images.min() == images.max():
+        line = "the calibration images have the same value everywhere: their ranges mean little"
+        print(f"{CalibratePass.name}: {line}", file=sys.stderr)
     observer = MinMax(function)
     for start in range(0, len(inputs), batch or BATCH):
         part = _batch_of(inputs, start, batch)

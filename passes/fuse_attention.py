@@ -165,4 +165,5 @@ class FuseAttentionPass(ModulePass):
         PatternRewriteWalker(pattern, apply_recursively=False).rewrite_module(op)
         erase_dead(op)
         erase_dead_constants(op)
-        emit_remark(ctx, f"fuse-attention: {counted(counts['attention'], 'attention')} fused")
+        if counts["attention"]:
+            emit_remark(ctx, f"fuse-attention: {counted(counts['attention'], 'attention')} fused")

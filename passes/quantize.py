@@ -47,6 +47,10 @@ from passes.graph.trace_ops import HANDLERS
 from passes.quantization.options import QuantizeOptions
 from passes.quantization.recipes import Recipe, resolve, without_effect
 from passes.torch_entry import MEAN, STD, Normalisation, normalisation_of
+from passes.wording import counted
+
+FEW_IMAGES = 8
+"""Fewer say little of what other images look like."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,9 @@ def quantize(
     equalize(graph, recipe, ctx)
     if recipe.fits:
         inputs = calibration_inputs(module, images, pixels, QuantizePass.name, "fitted weights and ranges")
+        if len(inputs) < FEW_IMAGES:
+            line = f"weights or ranges are fitted to {counted(len(inputs), 'image')}: 32 or more are better"
+            print(f"{QuantizePass.name}: {line}", file=sys.stderr)
         fit(graph, recipe, graph_images(inputs, pixels), progress)
     integers = WeightStore()
     lowered = emit_function(function, graph, recipe, pixels, integers, records=records)

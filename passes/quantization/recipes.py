@@ -16,8 +16,18 @@ SHIFT_FAMILIES = ("ivit", "ibert", "fqvit")
 NARROW = 8
 """Below so many bits, ranges and weights are fitted to the calibration images."""
 CODED = ("log2", "sulq")
-CODE_BITS, MOST_CODE_BITS = 4, 8
-"""Of probabilities in such codes, unless said otherwise, and at most."""
+CODE_BITS = 4
+"""Of probabilities in such codes, unless said otherwise."""
+MOST_PROBABILITY_BITS = {
+    "deferred": 8,
+    "uniform": 16,
+    "log2": 8,
+    "sulq": 8,
+    "ivit": 16,
+    "ibert": 15,
+    "fqvit": 4,
+}
+"""By form of the exact softmax, and by family of the others."""
 SHIFT_GELU_BITS = 8
 """At most, of what ShiftGELU takes."""
 
@@ -55,6 +65,13 @@ class Recipe:
     weight_clip: str = "minmax"
     refit: bool = False
     bias_correction: bool = False
+
+    @property
+    def narrowest(self) -> int:
+        """The least bits that a linear's weights or inputs have."""
+        weights = (self.patch_weight_bits, self.attention_weight_bits, self.mlp_weight_bits)
+        inputs = (self.norm_bits, self.context_bits, self.gelu_bits)
+        return min(*weights, self.head_weight_bits, *inputs)
 
     @property
     def fits(self) -> bool:
@@ -122,6 +139,8 @@ def resolve(options: QuantizeOptions) -> Recipe:
         implied.setdefault("probability_bits", CODE_BITS)
     recipe = replace(preset, **{**implied, **given})
     _check(recipe)
+    if "probability_bits" in given:
+        _check_probability_bits(recipe)
     return recipe
 
 
@@ -144,11 +163,6 @@ def _check(recipe: Recipe) -> None:
         raise ValueError(
             f"probabilities={recipe.probabilities} goes with softmax=exact, not with softmax={recipe.softmax}"
         )
-    if recipe.probabilities in CODED and not 2 <= recipe.probability_bits <= MOST_CODE_BITS:
-        raise ValueError(
-            f"probabilities={recipe.probabilities} has 2 to {MOST_CODE_BITS} bits, got"
-            f" probability_bits={recipe.probability_bits}"
-        )
     if recipe.gelu == "ivit" and recipe.gelu_input_bits > SHIFT_GELU_BITS:
         raise ValueError(
             f"gelu_input_bits={recipe.gelu_input_bits} goes with another gelu: gelu=ivit takes at most"
@@ -156,6 +170,17 @@ def _check(recipe: Recipe) -> None:
         )
     if recipe.qkv_scales == "per_head" and recipe.softmax != "exact":
         raise ValueError(f"qkv_scales=per_head goes with softmax=exact, not with softmax={recipe.softmax}")
+
+
+def _check_probability_bits(recipe: Recipe) -> None:
+    exact = recipe.softmax == "exact"
+    form = recipe.probabilities if exact else recipe.softmax
+    most = MOST_PROBABILITY_BITS.get(form)
+    if most is not None and recipe.probability_bits > most:
+        raise ValueError(
+            f"{'probabilities' if exact else 'softmax'}={form} has at most {most} bits, got"
+            f" probability_bits={recipe.probability_bits}"
+        )
 
 
 def without_effect(options: QuantizeOptions) -> list[str]:
@@ -168,6 +193,7 @@ def without_effect(options: QuantizeOptions) -> list[str]:
             f"softmax or gelu of {', '.join(SHIFT_FAMILIES)}",
         ),
         "gelu_channels": (recipe.gelu == "exact", "gelu=exact"),
+        "refit": (recipe.narrowest < NARROW, f"weights or activations below {NARROW} bits"),
     }
     return [
         f"{name} changes nothing here: it goes with {reader}"

@@ -254,7 +254,7 @@ def test_calibration_images_of_little_use_are_told(folder: Path, capsys: pytest.
     raw = pixels().transpose(0, 3, 1, 2).astype(np.float32)
     for images, message in (
         (raw, "ivit: calibration images: "),
-        (np.zeros_like(raw), "ivit: the calibration images have the same value everywhere: "),
+        (np.zeros_like(raw), "calibrate: the calibration images have the same value everywhere: "),
     ):
         ivit.compile("tiny.mlir", images)
         told = [line for line in capsys.readouterr().err.splitlines() if "calibration" in line]

@@ -151,7 +151,7 @@ def test_a_constant_image_is_told_and_pictures_beyond_it_run(
     tiny: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = ivit.compile(tiny, TAKEN["black"])
-    assert "the calibration images have the same value everywhere" in capsys.readouterr().err
+    assert "calibrate: the calibration images have the same value everywhere" in capsys.readouterr().err
     assert np.all(np.isfinite(model(EXTREMES)))
     assert np.all(np.isfinite(model(np.full((1, 3, 12, 12), 3e38, np.float32))))
 

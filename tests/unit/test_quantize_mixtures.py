@@ -17,6 +17,7 @@ from passes.calibration.images import IMAGENET
 from passes.lower_to_int import LowerToIntOptions
 from passes.pipelines import FUSE
 from passes.quantization.options import CHOICES, FAMILIES, INTERVALS, OPTION_NAMES, SIMULATED
+from passes.quantization.recipes import MOST_PROBABILITY_BITS
 from passes.registry import get_passes
 
 Chosen = dict[str, Any]
@@ -46,8 +47,8 @@ def mixture(row: int) -> Chosen:
     else:
         chosen["probabilities"] = "deferred"
         chosen["qkv_scales"] = ("one", "separate")[row // 2 % 2]
-    if chosen["probabilities"] in ("log2", "sulq"):
-        chosen["probability_bits"] = (2, 4, 8)[row // 2 % 3]
+    form = chosen["probabilities"] if chosen["softmax"] == "exact" else chosen["softmax"]
+    chosen["probability_bits"] = {**MOST_PROBABILITY_BITS, "log2": 2, "ivit": 9}[form]
     if chosen["gelu"] == "ivit":
         chosen["gelu_input_bits"] = (4, 8)[row // 2 % 2]
     return chosen

@@ -209,7 +209,7 @@ EXCLUDED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": "log2", "probability_bits": 9},
-        "probabilities=log2 has 2 to 8 bits, got probability_bits=9",
+        "probabilities=log2 has at most 8 bits, got probability_bits=9",
     ),
     (
         {"recipe": "paper", "gelu_input_bits": 9},
@@ -345,3 +345,7 @@ def test_options_that_nothing_reads_are_told() -> None:
         QuantizeOptions(gelu="ivit", exponent="plain", gelu_channels=True, ranges="percentile", percentile=99)
     ) == ["gelu_channels changes nothing here: it goes with gelu=exact"]
     assert without_effect(QuantizeOptions(recipe="best")) == []
+    assert without_effect(QuantizeOptions(refit=True)) == [
+        "refit changes nothing here: it goes with weights or activations below 8 bits"
+    ]
+    assert without_effect(QuantizeOptions(refit=True, head_weight_bits=6)) == []

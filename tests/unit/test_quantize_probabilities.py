@@ -199,7 +199,7 @@ def test_models_in_every_form(form: str, bits: int, least: float) -> None:
 @pytest.mark.parametrize("form", ["deferred", "uniform", "sulq"])
 def test_a_step_for_each_head(form: str) -> None:
     """Near the float model; fused and native give the same integers."""
-    bits = 16 if form == "deferred" else 4
+    bits = 8 if form == "deferred" else 4
     options = replace(EXACT, probabilities=form, probability_bits=bits, qkv_scales="per_head", qkv_bits=6)
     lowered = lower(plain_text("vit", "high-level"), options)
     assert lowered.cosine() > 0.9
@@ -225,5 +225,9 @@ def test_bits_of_codes() -> None:
     assert resolve(QuantizeOptions(probabilities="uniform")).probability_bits == 16
     few = resolve(QuantizeOptions(recipe="best", activation_bits=4))
     assert (few.probabilities, few.probability_bits) == ("deferred", 4)
-    with pytest.raises(ValueError, match="probabilities=log2 has 2 to 8 bits, got probability_bits=9"):
+    with pytest.raises(ValueError, match="probabilities=log2 has at most 8 bits, got probability_bits=9"):
         resolve(QuantizeOptions(probabilities="log2", probability_bits=9))
+    with pytest.raises(ValueError, match="probabilities=deferred has at most 8 bits, got probability_bits=9"):
+        resolve(QuantizeOptions(probability_bits=9))
+    with pytest.raises(ValueError, match="softmax=fqvit has at most 4 bits, got probability_bits=5"):
+        resolve(QuantizeOptions(softmax="fqvit", probability_bits=5))
