@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.ablation.measure import Effort, Row, measure
-from benchmarks.ablation.plot import plot
+from benchmarks.ablation.plot import check_matplotlib, plot
 from benchmarks.ablation.show import markdown, show
 from benchmarks.ablation.subjects import Subject, demo_subjects, subject_of
 from benchmarks.ablation.variants import Variant, chosen
@@ -38,13 +38,15 @@ def _run(options: argparse.Namespace) -> None:
     if options.list:
         print("\n".join(variant.key for variant in chosen(options.only)))
         return
+    if options.png is not None:
+        check_matplotlib()
     with tempfile.TemporaryDirectory() as folder:
         rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
+    show(rows, Console())
     if options.markdown is not None:
         options.markdown.write_text(markdown(rows), encoding="utf-8")
     if options.png is not None:
         plot(rows, options.png)
-    show(rows, Console())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,8 +94,6 @@ def _at_least_one(text: str) -> int:
 def _subjects(options: argparse.Namespace, folder: Path) -> list[Subject]:
     if not options.models:
         return demo_subjects(folder, options.whole_split, options.images)
-    if options.whole_split is not None:
-        raise ValueError("--whole-split is of the demo's models; others have --data")
     if options.whole_split is not None:
         raise ValueError("--whole-split is of the demo's models; others have --data")
     if options.data is None:

@@ -45,6 +45,11 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     pyplot.close(figure)
 
 
+def check_matplotlib() -> None:
+    """ImportError, one line, where there is none."""
+    _pyplot()
+
+
 def _panel(axis: Any, group: str, names: list[str], models: list[str], rows: Sequence[Row]) -> None:
     for index, model in enumerate(models):
         found = {row.name: row.sqnr_db for row in rows if row.group == group and row.model == model}

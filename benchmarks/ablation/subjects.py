@@ -47,7 +47,13 @@ def demo_subjects(folder: Path, split: Path | None, limit: int | None) -> list[S
     calibration, test = images[:DEMO_CALIBRATION], images[DEMO_CALIBRATION:]
     labels = labels[DEMO_CALIBRATION:]
     if split is not None:
-        test, labels = _without(calibration, *load_split(split, "t10k"))
+        try:
+            test, labels = _without(calibration, *load_split(split, "t10k"))
+        except FileNotFoundError as error:
+            advice = "Debian's package dataset-fashion-mnist has them"
+            raise FileNotFoundError(
+                f"{error.filename}: no test split of Fashion-MNIST here; {advice}"
+            ) from error
     return [
         Subject(name, path, calibration, test[:limit], labels[:limit])
         for name, path in (("demo", demo), ("outliers", outliers))

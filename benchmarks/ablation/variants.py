@@ -162,14 +162,14 @@ GROUPS: tuple[str, ...] = tuple(dict.fromkeys(variant.group for variant in VARIA
 def chosen(words: list[str]) -> tuple[Variant, ...]:
     """The variants whose group or name contains one of ``words``, in any case; all without words.
 
-    ValueError for a word that none contains.
+    A word that is a variant's whole name, or its key, means that variant alone. ValueError for a
+    word that none contains.
     """
-    found = [
-        variant
-        for variant in VARIANTS
-        if not words or any(word.lower() in variant.key.lower() for word in words)
-    ]
-    for word in words:
-        if not any(word.lower() in variant.key.lower() for variant in found):
+    found: set[str] = set()
+    for word in map(str.lower, words):
+        exact = {v.key for v in VARIANTS if word in (v.name.lower(), v.key.lower())}
+        called = exact or {v.key for v in VARIANTS if word in v.key.lower()}
+        if not called:
             raise ValueError(f"no variant is called like {word!r}; the groups are {', '.join(GROUPS)}")
-    return tuple(found)
+        found |= called
+    return tuple(variant for variant in VARIANTS if not words or variant.key in found)

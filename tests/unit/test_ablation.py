@@ -51,6 +51,8 @@ def test_variants_are_distinct_and_their_options_are_options() -> None:
 def test_variants_by_words() -> None:
     assert chosen([]) == VARIANTS
     assert {variant.group for variant in chosen(["table 2"])} == {GROUPS[0]}
+    assert {variant.name for variant in chosen(["Recipe"])} == {"recipe"}
+    assert [variant.key for variant in chosen([VARIANTS[3].key.upper()])] == [VARIANTS[3].key]
     with pytest.raises(ValueError, match="no variant is called like 'nothing'"):
         chosen(["gptq", "nothing"])
 
@@ -142,7 +144,7 @@ def test_what_cannot_be_run_is_said_in_one_line(
     assert "--whole-split is of the demo's models" in capsys.readouterr().err
     assert run("--whole-split", str(tmp_path), monkeypatch=monkeypatch) == 1
     missing = tmp_path / "t10k-images-idx3-ubyte.gz"
-    assert capsys.readouterr().err.startswith(f"ablation: error: {missing}: No such file")
+    assert capsys.readouterr().err.startswith(f"ablation: error: {missing}: no test split of Fashion-MNIST")
     with pytest.raises(ValueError, match="none left"):
         subject_of(model, tmp_path / "data.npz", 24, 100)
     rows = tmp_path / "rows.json"
