@@ -26,6 +26,11 @@ def notice(message: str) -> None:
     stderr.print(f"ivit: {message}", markup=False, soft_wrap=True)
 
 
+def remark(message: str) -> None:
+    """What a pass says, under its own name as it stands, on stderr."""
+    stderr.print(message, markup=False, soft_wrap=True)
+
+
 @contextmanager
 def progress(title: str) -> Generator[Report]:
     """A bar on stderr that shows what is reported; nothing where stderr is no terminal."""

@@ -20,6 +20,16 @@ from runtime.artifact import Artifact
 Level: TypeAlias = Literal["torch", "ivit"]
 Weights: TypeAlias = Mapping[str, NDArray[Any]]
 
+FOREIGN = {
+    ".ivit": "is compiled already: what is compiled is a .mlir file",
+    **dict.fromkeys(
+        (".pt", ".pth", ".ckpt", ".bin"),
+        "weights of PyTorch are no model: ivit import makes a .mlir file of one,"
+        " and the export of ivit.qat of one that it trained",
+    ),
+}
+"""What to say of files by their suffix."""
+
 
 @dataclass
 class Source:
@@ -45,6 +55,12 @@ class Source:
         raise ValueError(f"{self.name}: expected torch or ivit ops, found {found}{advice}")
 
 
+def check_suffix(path: Path) -> None:
+    """ValueError, one line, for a file that is no module by its name."""
+    if path.suffix in FOREIGN:
+        raise ValueError(f"{path}: {FOREIGN[path.suffix]}")
+
+
 def open_source(source: object, weights: Weights | None = None) -> Source:
     """``source`` as a module of its own, which passes may change.
 
@@ -56,6 +72,7 @@ def open_source(source: object, weights: Weights | None = None) -> Source:
         raise TypeError("weights go with an xDSL ModuleOp; other models bring their own")
     if isinstance(source, (str, os.PathLike)):
         path = Path(cast("str | os.PathLike[str]", source))
+        check_suffix(path)
         ctx = _context()
         return Source(load_module(path, ctx), ctx, str(path))
     if isinstance(source, ModuleOp):

@@ -17,7 +17,7 @@ from ivit.commands.base import (
 )
 from ivit.commands.quantization import add_quantization, quantization_of
 from ivit.commands.target import add_target
-from ivit.console import notice, progress, stdout
+from ivit.console import notice, progress, remark, stdout
 
 SUFFIX = ".ivit"
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     from ivit.calibration import doubts, read_calibration
     from ivit.pipeline import Options, no_dump, to_artifact
-    from ivit.source import open_source
+    from ivit.source import check_suffix, open_source
     from ivit.stages import StageWriter
     from runtime.artifact import save
 
@@ -60,13 +60,14 @@ def run(options: argparse.Namespace) -> None:
     if options.calibration is not None:
         check_images([options.calibration])
     output: Path = options.output or options.model.with_suffix(SUFFIX)
+    check_suffix(options.model)
     check_new(output, (options.model, options.calibration))
     if output.suffix != SUFFIX:
         raise ValueError(f"{output}: a compiled model's name ends in {SUFFIX}")
     with progress("compile") as report:
         report("read", 0, 0)
         source = open_source(options.model)
-        source.ctx.remark = notice
+        source.ctx.remark = remark
         choices = Options(
             calibration=read_calibration(
                 options.calibration, source, preparation, options.calibration_images

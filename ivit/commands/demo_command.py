@@ -27,16 +27,18 @@ CLASSES = (
     "T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
 
+ENVIRONMENT = Path(".venv") / "bin"
+"""Where `make demo` installs."""
 NEXT_STEPS = """\
 where to go next, one command a line
   a model of your own: docs/getting-started.md
-    .venv/bin/pip install -e '.[import]'
-    .venv/bin/ivit import hf:facebook/deit-tiny-patch16-224 -o deit.mlir
-    .venv/bin/ivit compile deit.mlir -o deit.ivit --calibration images.npz
+    {bin}pip install -e '.[import]'
+    {bin}ivit import hf:facebook/deit-tiny-patch16-224 -o deit.mlir
+    {bin}ivit compile deit.mlir -o deit.ivit --calibration images.npz
   what is in it: docs/ir-levels.md
-    .venv/bin/ivit inspect deit.ivit
-    .venv/bin/ivit compile deit.mlir --dump-stages stages
-    .venv/bin/ivit-opt --lower-to-int deit.mlir
+    {bin}ivit inspect deit.ivit
+    {bin}ivit compile deit.mlir --dump-stages stages
+    {bin}ivit-opt --lower-to-int deit.mlir
   from Python: docs/python-api.md
     ivit.compile("deit.mlir", "images.npz")(images)
 """
@@ -96,7 +98,8 @@ def run(options: argparse.Namespace) -> None:
         for line in confusions(outcome):
             stdout.print(f"  {line}", markup=False, soft_wrap=True)
         stdout.print()
-    stdout.print(NEXT_STEPS, markup=False, soft_wrap=True)
+    bin = f"{ENVIRONMENT}/" if ENVIRONMENT.is_dir() else ""
+    stdout.print(NEXT_STEPS.format(bin=bin), markup=False, soft_wrap=True)
 
 
 def classify(threads: int | None, report: Report) -> Outcome:

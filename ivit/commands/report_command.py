@@ -18,7 +18,7 @@ from ivit.commands.base import (
     preparation_of,
 )
 from ivit.commands.quantization import add_quantization, quantization_of
-from ivit.console import notice, progress, stdout
+from ivit.console import progress, remark, stdout
 from ivit_dialect.files import whole_file
 
 SUFFIXES = (".html", ".htm")
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> None:
     with progress("report") as report:
         report("read", 0, 0)
         source = open_source(options.model)
-        source.ctx.remark = notice
+        source.ctx.remark = remark
         if source.level != "torch":
             raise ValueError(f"{options.model}: holds integers already; the float model is needed")
         calibration = read_calibration(options.calibration, source, preparation, options.calibration_images)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
+from ivit.pipeline import refuse_simulation
 from ivit.qat.binding import bind
 from ivit.qat.model import QatModel
 from passes.quantization.options import options_of
@@ -38,6 +39,10 @@ def prepare(
     The model's own parameters are trained, in place; its ``train`` mode is not used (no dropout). Raises
     TypeError or ValueError, in one line, for a module that the compiler cannot take.
     """
-    recipe = resolve(options_of("prepare", options))
+    if not isinstance(cast("object", model), nn.Module):
+        raise TypeError(f"prepare() takes a torch.nn.Module, got {type(model).__name__}")
+    chosen = options_of("prepare", options)
+    refuse_simulation(chosen)
+    recipe = resolve(chosen)
     range_training = range_training or ("learned" if recipe.fits else "frozen")
     return QatModel(model, bind(model, example, calibration, recipe, mean, std), range_training)

@@ -69,9 +69,10 @@ def _beside(name: str) -> str:
 
 def _header(content: Content) -> str:
     asked = ", ".join(f"<code>{escape(k)}={escape(str(v))}</code>" for k, v in content.asked.items())
+    what = "Integers" if content.launches else "A simulation, with floating point inside,"
     return (
         f"<header><div><h1>{escape(content.model)}</h1>"
-        f"<p>Integers against FP32 on {content.images} images of {escape(content.data)}."
+        f"<p>{what} against FP32 on {content.images} images of {escape(content.data)}."
         f" Asked for: {asked or 'the default recipe'}.</p></div>"
         '<button id="theme" type="button" title="light or dark">◐</button></header>'
     )

@@ -44,7 +44,7 @@ def _tensors(heading: str, rows: Sequence[TensorRow]) -> Table:
     table = Table(title=heading, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("tensor", "type"):
         table.add_column(name, no_wrap=True)
-    for name in ("gathered", "own dB", "cosine", "at ends", "clipped"):
+    for name in ("gathered", "own dB", "at ends", "clipped"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(
@@ -52,7 +52,6 @@ def _tensors(heading: str, rows: Sequence[TensorRow]) -> Table:
             f"{row.type} {row.form}",
             _coloured(row.sqnr_db),
             _coloured(row.local_sqnr_db),
-            f"{row.cosine:.4f}",
             share_text(row.saturated),
             share_text(row.clipped),
         )
@@ -65,6 +64,8 @@ def _coloured(db: float) -> str:
 
 
 def _costs(content: Content) -> Table:
+    if not content.launches:
+        return _simulated_costs(content)
     table = Table(title="cost of an image, one thread", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("kind of op")
     for name in ("time", "share", "MACs", "calls"):
@@ -74,4 +75,14 @@ def _costs(content: Content) -> Table:
         share = f"{100 * row.microseconds / whole:.1f} %"
         macs = count_text(row.macs) if row.macs else ""
         table.add_row(row.group, time_text(row.microseconds), share, macs, str(row.launches))
+    return table
+
+
+def _simulated_costs(content: Content) -> Table:
+    title = "cost of an image (a simulation with floating point inside: not compiled, not timed)"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    table.add_column("kind of op")
+    table.add_column("MACs", justify="right")
+    for row in content.costs:
+        table.add_row(row.group, count_text(row.macs) if row.macs else "")
     return table

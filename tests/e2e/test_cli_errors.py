@@ -35,7 +35,7 @@ def wrecks(folder: Path) -> Path:
     np.savez("object.npz", images=np.array([None]))
     for name in ("garbage.mlir", "garbage.ivit", "garbage.npz", "garbage.png", "names.txt"):
         Path(name).write_bytes(garbage)
-    for name in ("empty.mlir", "empty.ivit", "empty.npz"):
+    for name in ("empty.mlir", "empty.ivit", "empty.npz", "vit.pt"):
         Path(name).touch()
     text = TEXT.read_text(encoding="utf-8")
     shared = text.replace(
@@ -130,6 +130,8 @@ CASES = [
     ("compile tiny.mlir --dump-stages tiny.mlir", "tiny.mlir: is a file: name a folder for the stages"),
     ("compile tiny.mlir -o no/tiny.ivit", "no/tiny.ivit: there is no folder no: make it first"),
     ("compile tiny.mlir -o .", ".: is a folder: name a file in it"),
+    ("compile tiny.ivit", "tiny.ivit: is compiled already: what is compiled is a .mlir file"),
+    ("compile vit.pt", "vit.pt: weights of PyTorch are no model: ivit import makes a .mlir file of one"),
     ("compile tiny.mlir -o tiny.mlir", "tiny.mlir: would overwrite what is read"),
     ("compile tiny.mlir -o tiny.txt", "tiny.txt: a compiled model's name ends in .ivit"),
     # compiled models and their images

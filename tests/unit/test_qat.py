@@ -9,7 +9,7 @@ import copy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -393,6 +393,7 @@ class Scalar(nn.Module):
         (plain("avg_pool"), images(2, 16), {}, r"calibration images have shape \[2, 3, 16, 16\]"),
         (plain("avg_pool"), images(2), {"range_training": "wild"}, "range_training='wild' is not known"),
         (plain("avg_pool"), images(2), {"softmax": "wild"}, "softmax=wild is not known"),
+        (plain("avg_pool"), images(2), {"gelu": "float"}, "gelu=float is floating point, simulated"),
         (Scalar(), images(2), {}, "the parameter temperature"),
     ],
 )
@@ -415,3 +416,8 @@ def test_without_torch_the_extra_is_named() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr.splitlines()[-1] == "ImportError: ivit.qat needs torch: pip install 'ivit[train]'"
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"prepare\(\) takes a torch.nn.Module, got tuple"):
+        ivit.qat.prepare(cast("nn.Module", (plain("avg_pool"), images(1))), images(1), images(2))
