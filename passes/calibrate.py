@@ -29,6 +29,7 @@ from ivit_dialect.torch.interpreter import run
 from passes.calibration.images import load_images
 from passes.calibration.inputs import calibration_inputs
 from passes.calibration.observer import MinMax, expected_ranges
+from passes.calibration.parallel import in_parallel
 from passes.integer_forms import check_integer_forms
 from passes.ranges import RANGE
 from passes.torch_entry import image_sizes, normalisation_of
@@ -79,14 +80,20 @@ def calibrate(
     if images is not None and images.min() == images.max():
         line = "the calibration images have the same value everywhere: their ranges mean little"
         print(f"{CalibratePass.name}: {line}", file=sys.stderr)
-    observer = MinMax(function)
-    for start in range(0, len(inputs), batch or BATCH):
-        part = _batch_of(inputs, start, batch)
+    starts = range(0, len(inputs), batch or BATCH)
+
+    def seen(start: int) -> MinMax:
+        observer, part = MinMax(function), _batch_of(inputs, start, batch)
         observer.start(part)
         run(module, store, part, observe=observer)
+        return observer
+
+    total = MinMax(function)
+    for done, observer in enumerate(in_parallel(seen, starts), start=1):
+        total.join(observer)
         if progress is not None:
-            progress(min(start + len(part), len(inputs)), len(inputs))
-    observer.record(store, overwrite=images is not None)
+            progress(min(done * starts.step, len(inputs)), len(inputs))
+    total.record(store, overwrite=images is not None)
 
 
 def _batch_of(inputs: NDArray[np.float32], start: int, batch: int | None) -> NDArray[np.float32]:

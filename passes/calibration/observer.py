@@ -125,6 +125,13 @@ class MinMax:
         if isinstance(op, BY_CHANNEL):
             self._see_channels(op, RANGE, results[0])
 
+    def join(self, other: MinMax) -> None:
+        """Take over what ``other`` saw, of other images."""
+        for (op, name), ends in other.ranges.items():
+            self._widen(op, name, *ends)
+        for (op, name), ends in other.channels.items():
+            self._widen_channels(op, name, ends, other._rows[op, name])
+
     def record(self, store: WeightStore, overwrite: bool) -> None:
         """Write the ranges onto the ops; those already there stay unless ``overwrite``."""
         for (op, name), (low, high) in self.ranges.items():
@@ -153,6 +160,9 @@ class MinMax:
             raise ValueError(
                 f"{describe(op)}: the float model gives NaN or infinity on the calibration images"
             )
+        self._widen(op, name, low, high)
+
+    def _widen(self, op: Operation, name: str, low: float, high: float) -> None:
         before = self.ranges.get((op, name), (low, high))
         self.ranges[op, name] = (min(low, before[0]), max(high, before[1]))
 
@@ -160,11 +170,12 @@ class MinMax:
         """[..., T, C], [N, C], or [N, H, T, D], whose channels are heads by depth."""
         axes = (0, 2) if array.ndim == 4 else tuple(range(array.ndim - 1))
         low, high = (end.astype(np.float64).reshape(-1) for end in (array.min(axes), array.max(axes)))
-        before = self.channels.get((op, name))
-        if before is not None:
-            low, high = np.minimum(low, before.low), np.maximum(high, before.high)
+        self._widen_channels(op, name, ChannelRange(low, high), array.size // len(low))
+
+    def _widen_channels(self, op: Operation, name: str, ends: ChannelRange, rows: int) -> None:
+        before = self.channels.get((op, name), ends)
+        low, high = np.minimum(ends.low, before.low), np.maximum(ends.high, before.high)
         self.channels[op, name] = ChannelRange(low, high)
-        rows = array.size // len(low)
         self._rows[op, name] = self._rows.get((op, name), 0) + rows
 
 

@@ -1,0 +1,13 @@
+"""The part of threadpoolctl that this project uses."""
+
+from types import TracebackType
+from typing import Any, Literal, Self
+
+class threadpool_limits:
+    def __init__(self, limits: int, user_api: Literal["blas", "openmp"]) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+def threadpool_info() -> list[dict[str, Any]]: ...
