@@ -51,6 +51,17 @@ def test_calls_are_at_once_and_have_one_core_each(cores: Callable[[int], None]) 
     assert blas_threads() == before
 
 
+def test_overlapping_runs_leave_blas_as_it_was(cores: Callable[[int], None]) -> None:
+    cores(2)
+    before = blas_threads()
+    first, second = in_parallel(square, range(4)), in_parallel(square, range(4))
+    assert (next(first), next(second)) == (0, 0)
+    assert list(first) == [1, 4, 9]
+    assert max(blas_threads(), default=1) == 1
+    assert list(second) == [1, 4, 9]
+    assert blas_threads() == before
+
+
 def test_the_first_error_is_raised(cores: Callable[[int], None]) -> None:
     cores(2)
     before = blas_threads()
