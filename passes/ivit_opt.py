@@ -35,6 +35,7 @@ from xdsl.utils.exceptions import (
 )
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from ivit_dialect.collection import no_collection
 from ivit_dialect.command import exit_code_of
 from ivit_dialect.files import check_readable, whole_file
 from ivit_dialect.load import WEIGHTS_SUFFIX, check_module_path, load_text, parse_module
@@ -215,7 +216,7 @@ class IvitOptMain(xDSLOptMain):
         return self._files.enter_context(whole_file(self._output)).open("w", encoding="utf-8")
 
     def run(self) -> None:
-        with self._files:
+        with self._files, no_collection():
             super().run()
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
