@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 import llvmlite.binding as llvm
 
+NARROW_BITS = 7
+"""Of weights whose products with unsigned bytes int16 holds two of: ``2 * 255 * 2^6 < 2^15``."""
+
 
 @dataclass(frozen=True)
 class DotInstruction:
@@ -14,11 +17,14 @@ class DotInstruction:
     Depth 2 multiplies int16 lanes by twos; depth 4 multiplies unsigned by signed bytes by fours, so that int8
     activations are offset by 128 and the bias makes up for it. ``accumulates`` says that the instruction adds
     to its first operand, else an addition follows. Without ``intrinsic``, widened lanes are multiplied.
+    With ``pair_sum`` the intrinsic leaves sums of two products in int16, where it **saturates**; ``pair_sum``,
+    an instruction of depth 2, adds these up by twos.
     """
 
     depth: int
     intrinsic: str | None
     accumulates: bool
+    pair_sum: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,8 @@ class Target:
     ``vector_bytes`` is the width of a register; the GEMM keeps ``tile_rows`` rows of ``tile_columns`` int32
     accumulators in registers. ``byte_permute`` names the intrinsic that looks bytes up in two registers
     (128 entries), ``byte_shuffle`` the one that looks them up in each 16 bytes of a register by itself; a
-    processor may lack either.
+    processor may lack either. ``narrow_dot`` is what multiplies faster than ``weight_dot`` where weights have
+    few bits, or None.
     """
 
     name: str
@@ -42,6 +49,13 @@ class Target:
     tile_columns: int
     byte_permute: str | None = None
     byte_shuffle: str | None = None
+    narrow_dot: DotInstruction | None = None
+
+    def weight_instruction(self, bits: int) -> DotInstruction:
+        """For bytes by weights of ``bits``: ``narrow_dot`` where the width proves that it cannot saturate."""
+        if self.narrow_dot is not None and bits <= NARROW_BITS:
+            return self.narrow_dot
+        return self.weight_dot
 
     def lanes(self, width: int) -> int:
         """How many integers of ``width`` bits a register holds."""
@@ -54,13 +68,22 @@ class Target:
 
     def packs_like(self, other: Target) -> bool:
         """Whether constants packed for ``other`` suit this one's kernels."""
-        mine, theirs = ((t.tile_columns, t.weight_dot.depth) for t in (self, other))
+        mine, theirs = (
+            (t.tile_columns, *(t.weight_instruction(bits).depth for bits in (NARROW_BITS, 8)))
+            for t in (self, other)
+        )
         return mine == theirs
 
 
 PLAIN = DotInstruction(2, None, accumulates=False)
 PMADDWD_256 = DotInstruction(2, "llvm.x86.avx2.pmadd.wd", accumulates=False)
 PMADDWD_512 = DotInstruction(2, "llvm.x86.avx512.pmaddw.d.512", accumulates=False)
+PMADDUBSW_256 = DotInstruction(
+    4, "llvm.x86.avx2.pmadd.ub.sw", accumulates=False, pair_sum=PMADDWD_256.intrinsic
+)
+PMADDUBSW_512 = DotInstruction(
+    4, "llvm.x86.avx512.pmaddubs.w.512", accumulates=False, pair_sum=PMADDWD_512.intrinsic
+)
 VPDPWSSD_512 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.512", accumulates=True)
 VPDPBUSD_512 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.512", accumulates=True)
 VPDPWSSD_256 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.256", accumulates=True)
@@ -94,6 +117,7 @@ X86_64_AVX512 = replace(
     features="",
     pair_dot=PMADDWD_512,
     weight_dot=PMADDWD_512,
+    narrow_dot=PMADDUBSW_512,
 )
 X86_64_AVX2 = Target(
     name="x86-64-avx2",
@@ -106,6 +130,7 @@ X86_64_AVX2 = Target(
     tile_rows=6,
     tile_columns=16,
     byte_shuffle="llvm.x86.avx2.pshuf.b",
+    narrow_dot=PMADDUBSW_256,
 )
 X86_64_AVXVNNI = replace(
     X86_64_AVX2,
@@ -113,6 +138,7 @@ X86_64_AVXVNNI = replace(
     features="+avxvnni",
     pair_dot=VPDPWSSD_256,
     weight_dot=VPDPBUSD_256,
+    narrow_dot=None,
 )
 # The same kernels in AVX-512's encoding, for processors that slow down for 512-bit registers.
 X86_64_AVX512VNNI_256 = replace(

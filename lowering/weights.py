@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ivit_dialect.element_types import integer_range
+from ivit_dialect.hints import isa
 from ivit_dialect.store import WeightStore
 from lowering import plan
 from lowering.packing import PACKINGS
@@ -19,7 +21,9 @@ def pack_weights(program: plan.ProgramOp, store: WeightStore) -> NDArray[np.uint
     blob = np.zeros(program.weights.value.data, np.uint8)
     for op in program.body.block.ops:
         if isinstance(op, plan.WeightOp):
-            data = np.frombuffer(packed_array(op, store).tobytes(), np.uint8)
+            array = packed_array(op, store)
+            _check_range(op, array)
+            data = np.frombuffer(array.tobytes(), np.uint8)
             if data.size != plan.byte_size(op.output.type):
                 raise ValueError(f"{_names(op)}: {data.size} bytes of weights do not fill {op.output.type}")
             blob[op.first_byte : op.first_byte + data.size] = data
@@ -39,6 +43,16 @@ def packed_array(op: plan.WeightOp, store: WeightStore) -> NDArray[np.generic]:
         return packing.pack([store[key] for key in keys], op.packing_parameters())
     except ValueError as error:
         raise ValueError(f"{_names(op)}: {error}") from error
+
+
+def _check_range(op: plan.WeightOp, array: NDArray[np.generic]) -> None:
+    """ValueError for values that the element type does not have: kernels rely on narrow ones."""
+    assert isa(op.output.type, plan.Buffer)
+    element = op.output.type.element_type
+    low, high = integer_range(element)
+    least, most = int(array.min(initial=0)), int(array.max(initial=0))
+    if least < low or most > high:
+        raise ValueError(f"{_names(op)}: values in [{least}, {most}] leave {element}")
 
 
 def _names(op: plan.WeightOp) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lowering.kernels.build import LoopBuilder, Value, lanes
+from lowering.kernels.build import LoopBuilder, Value, lanes, vector_type
 from lowering.targets import DotInstruction
 
 BYTE_SIGN = -128
@@ -16,6 +16,10 @@ def dot(b: LoopBuilder, instruction: DotInstruction, total: Value, x: Value, y: 
     """
     if instruction.intrinsic is None:
         return b.add(total, _widened_products(b, instruction.depth, x, y))
+    if instruction.pair_sum is not None:
+        pairs = b.intrinsic(instruction.intrinsic, [x, y], vector_type(lanes(x) // 2, 16))
+        ones = b.constant(1, pairs.type)
+        return b.add(total, b.intrinsic(instruction.pair_sum, [pairs, ones], total.type))
     if instruction.accumulates:
         return b.intrinsic(instruction.intrinsic, [total, x, y], total.type)
     return b.add(total, b.intrinsic(instruction.intrinsic, [x, y], total.type))

@@ -14,6 +14,7 @@ from xdsl.dialects.builtin import IntegerType, i32
 from xdsl.ir import Attribute
 
 from ivit_dialect.element_types import held_bits
+from ivit_dialect.hints import isa
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.types import tensor_types
@@ -66,8 +67,9 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
     for extent in x.get_shape()[1:-1]:
         rows *= extent
     w = tensor_types(op.weight)[0]
-    columns, depth = target.tile_columns, instruction(target, x.element_type).depth
-    nibbles = w.element_type.width.data <= NIBBLE_BITS
+    bits = w.element_type.width.data
+    columns, depth = target.tile_columns, instruction(target, x.element_type, bits).depth
+    nibbles = bits <= NIBBLE_BITS
     bias = (
         Packed((op.bias, op.weight), "offset_bias", (columns,))
         if depth == OFFSET_DEPTH
@@ -112,9 +114,17 @@ def _residual(op: LinearOp, rows: int, columns: int) -> Viewed | Packed:
     return Viewed(op.residual, (rows, columns))
 
 
-def instruction(target: Target, element: Attribute) -> DotInstruction:
+def instruction(target: Target, element: Attribute, weight_bits: int) -> DotInstruction:
     """How activations of an element type are multiplied: int16 by pairs, bytes as ``target`` does best."""
-    return target.weight_dot if held_bits(element) == 8 else target.pair_dot
+    return target.weight_instruction(weight_bits) if held_bits(element) == 8 else target.pair_dot
+
+
+def instruction_of(spec: KernelSpec, target: Target) -> DotInstruction:
+    """The same, by the operands of a kernel: weights of few bits lie in nibbles or have a narrow type."""
+    activations, weights = (memref.element_type for memref in spec.memrefs[:2])
+    assert isa(weights, IntegerType)
+    nibbles = "nibbles" in dict(spec.config)
+    return instruction(target, activations, NIBBLE_BITS if nibbles else weights.width.data)
 
 
 class Gemm:
@@ -123,7 +133,7 @@ class Gemm:
     def __init__(self, b: KernelBuilder) -> None:
         self._b = b
         self._x, self._weights, self._bias = b.inputs[:3]
-        self._dot = instruction(b.target, b.spec.memrefs[0].element_type)
+        self._dot = instruction_of(b.spec, b.target)
         self._lanes = b.target.lanes(32)
         self._columns = b.target.tile_columns
         self._total, self._inner = shape(self._x)
@@ -253,7 +263,7 @@ def _check(spec: KernelSpec, target: Target) -> None:
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
     ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
-    columns, depth = target.tile_columns, instruction(target, spec.memrefs[0].element_type).depth
+    columns, depth = target.tile_columns, instruction_of(spec, target).depth
     packing = PACKINGS["nibbles" if "nibbles" in config else "panels"]
     padded = PACKINGS["columns"].shape([(outer,)], (columns,))
     require_shape("weight", weight, packing.shape([(outer, inner)], (columns, depth)))

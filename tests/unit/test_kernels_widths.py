@@ -147,11 +147,14 @@ def test_linear(
 
 
 @ON_EVERY_TARGET
-@pytest.mark.parametrize(("x_bits", "w_bits"), [(16, 8), (16, 4), (12, 8), (8, 4), (4, 4), (2, 2)])
-def test_extreme_products(target: str, x_bits: int, w_bits: int) -> None:
-    """Every operand at its least, where a product is largest; all columns, and a short panel."""
+@pytest.mark.parametrize("end", ["low", "high"])
+@pytest.mark.parametrize(
+    ("x_bits", "w_bits"), [(16, 8), (16, 4), (12, 8), (8, 8), (8, 7), (8, 5), (8, 4), (4, 4), (2, 2)]
+)
+def test_extreme_products(target: str, x_bits: int, w_bits: int, end: str) -> None:
+    """All activations at one end, weights at both, where sums are largest; all columns, and a short panel."""
     x_type, w_type = IntegerType(x_bits), IntegerType(w_bits)
-    x = np.full((7, 400), element_format(x_type).low, element_format(x_type).dtype)
+    x = np.full((7, 400), getattr(element_format(x_type), end), element_format(x_type).dtype)
     weight = np.full((70, 400), element_format(w_type).low, np.int8)
     weight[1::2] = element_format(w_type).high
     bias = np.arange(70, dtype=np.int32)
