@@ -46,6 +46,15 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def in_words(machine: dict[str, Any]) -> str:
+    """The facts in one line."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
+    return (
+        f"{machine['cpu']} ({machine['llvm_cpu']}: {', '.join(machine['features'])}),"
+        f" {machine['cores']} cores, {machine['system']}, {machine['date'][:10]}; {versions}"
+    )
+
+
 def _cpu_name() -> str:
     """As the system calls it, else LLVM's name."""
     try:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.cpu.kernels import ATTENTION, GEMM, KernelRow, KernelTimes
+from benchmarks.cpu.machine import in_words
 from benchmarks.cpu.peers import OURS, Kind
 from benchmarks.cpu.results import Program, Results, Row, fastest
 
@@ -45,6 +46,8 @@ def sheets(results: Results) -> list[Sheet]:
 
 def show(results: Results, console: Console) -> None:
     """Print all tables."""
+    console.print(in_words(results.machine), highlight=False, soft_wrap=True)
+    console.print()
     for sheet in sheets(results):
         table = Table(
             title=sheet.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
@@ -62,7 +65,7 @@ def show(results: Results, console: Console) -> None:
 
 def markdown(results: Results) -> str:
     """The same tables for a page."""
-    lines: list[str] = []
+    lines = [in_words(results.machine), ""]
     for sheet in sheets(results):
         lines += [f"### {sheet.title}", "", f"| {' | '.join(sheet.columns)} |"]
         lines.append("|" + "---|" * sheet.words + "---:|" * (len(sheet.columns) - sheet.words))

@@ -16,6 +16,7 @@ from benchmarks.cpu import __main__ as benchmark
 from benchmarks.cpu import prepare as preparing
 from benchmarks.cpu import run as running
 from benchmarks.cpu.kernels import KernelTimes, kernel_rows, kernel_times
+from benchmarks.cpu.machine import machine_facts
 from benchmarks.cpu.peak import SHAPES, Probe, gigamacs
 from benchmarks.cpu.peers import OURS, PEERS, Peer
 from benchmarks.cpu.prepare import STEPS
@@ -26,7 +27,7 @@ from benchmarks.cpu.show import markdown
 from benchmarks.cpu.subjects import Case
 from examples.fashion_vit import FashionViT
 from ivit.report.content import LaunchRow
-from lowering.targets import target_by_name
+from lowering.targets import Target, host_targets, target_by_name
 
 HOME = Path(__file__).resolve().parents[2]
 CASE = Case(Path("folder"), "deit-tiny", 2, 1)
@@ -232,6 +233,12 @@ def test_the_probe_computes_what_it_is_timed_for(shape: tuple[int, int]) -> None
     assert probe.sums(3).reshape(expected.shape).tolist() == expected.astype(np.int32).tolist()
 
 
+@pytest.mark.parametrize("target", host_targets(), ids=lambda target: target.name)
+def test_every_dot_instruction_has_a_probe(target: Target) -> None:
+    for instruction in (target.weight_dot, target.pair_dot, target.narrow_dot):
+        assert instruction is None or 0.1 < Probe(target, instruction, 2, 3).gigamacs(1e-4) < 1e4
+
+
 def test_the_peak_is_a_rate() -> None:
     target = target_by_name("generic")
     assert 0.1 < gigamacs(target, target.weight_dot, seconds=1e-4) < 1e4
@@ -266,7 +273,8 @@ def test_kernels_of_a_tiny_model() -> None:
     groups = {row.group: row.macs for row in times.rows if row.macs}
     assert groups["patch embedding"] == 4 * 32 * 3 * 8 * 8
     assert KernelTimes.from_json(json.loads(json.dumps(times.__dict__, default=vars))) == times
-    page = markdown(Results({}, {}, [], [Program("tiny", 1.0, times)]))
+    page = markdown(Results(machine_facts(), {}, [], [Program("tiny", 1.0, times)]))
+    assert f" {machine_facts()['cores']} cores, " in page.splitlines()[0]
     assert "| all GEMM |" in page
     assert "Target generic." in page
 
