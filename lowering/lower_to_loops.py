@@ -14,9 +14,11 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
+    ArrayAttr,
     FunctionType,
     MemRefType,
     ModuleOp,
+    StringAttr,
     i8,
     i64,
 )
@@ -37,6 +39,10 @@ from lowering.stamps import Stamps, StampWriter, build_clock
 from lowering.targets import Target, target_by_name
 
 ENTRY = "ivit_main"
+
+NOT_INLINED = ArrayAttr([StringAttr("noinline")])
+"""LLVM would make one large function of the entry, its barriers and the kernels that are called once: that takes
+longer to compile and runs no faster."""
 
 Interval: TypeAlias = tuple[SSAValue | str, int, int]
 """Memory (an argument, or ``arena``) and the bytes [first, last) of it."""
@@ -262,6 +268,9 @@ def lower_program(program: plan.ProgramOp, target: Target, stamps: Stamps | None
     kernels = Kernels(target)
     entry = build_entry(program, kernels, stamps)
     clock = [] if stamps is None else [build_clock()]
-    for function in (build_yield(), *clock, build_barrier(), *kernels.functions, entry):
+    called = (build_barrier(), *kernels.functions)
+    for function in called:
+        function.attributes["passthrough"] = NOT_INLINED
+    for function in (build_yield(), *clock, *called, entry):
         Rewriter.insert_op(function, InsertPoint.before(program))
     Rewriter.erase_op(program)

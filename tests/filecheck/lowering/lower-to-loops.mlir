@@ -5,6 +5,7 @@
 // are cut up once.
 // CHECK:       func.func private @sched_yield() -> i32
 // CHECK-LABEL: func.func private @ivit_barrier(%barrier: memref<16xi32>, %threads: index)
+// CHECK-SAME:    attributes {passthrough = ["noinline"]}
 // CHECK:         llvm_ext.atomicrmw "add" "acq_rel"
 // CHECK:         scf.if %{{.*}} {
 // CHECK:           llvm_ext.atomic_store "release"
@@ -13,7 +14,8 @@
 // CHECK:           llvm_ext.cpu_relax
 // CHECK:           func.call @sched_yield() : () -> i32
 // CHECK-LABEL: func.func private @requant_2x64xi8(%x: memref<2x64xi8>, %y: memref<2x64xi8>,
-// CHECK-SAME:    %multiplier: i64, %shift: i64, %zero_point: i64, %thread: index, %threads: index) {
+// CHECK-SAME:    %multiplier: i64, %shift: i64, %zero_point: i64, %thread: index, %threads: index)
+// CHECK-SAME:    attributes {passthrough = ["noinline"]}
 // CHECK:         %[[FIRST:first.*]] = arith.divui
 // CHECK:         %[[LAST:last.*]] = arith.divui
 // CHECK:         scf.for %i = %[[FIRST]] to %[[LAST]] step %c1 {
