@@ -41,8 +41,8 @@ from lowering.targets import Target, target_by_name
 ENTRY = "ivit_main"
 
 NOT_INLINED = ArrayAttr([StringAttr("noinline")])
-"""LLVM would make one large function of the entry, its barriers and the kernels that are called once: that takes
-longer to compile and runs no faster."""
+"""LLVM would make one large function of the entry, its barriers and the kernels that are called once, which
+takes longer to compile and runs no faster."""
 
 Interval: TypeAlias = tuple[SSAValue | str, int, int]
 """Memory (an argument, or ``arena``) and the bytes [first, last) of it."""
