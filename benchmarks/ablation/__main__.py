@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -21,12 +20,14 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.ablation.measure import Effort, Row, measure
-from benchmarks.ablation.plot import check_matplotlib, plot
+from benchmarks.ablation.plot import plot
 from benchmarks.ablation.show import markdown, show
 from benchmarks.ablation.subjects import Subject, demo_subjects, subject_of
 from benchmarks.ablation.variants import Variant, chosen
+from benchmarks.drawing import pyplot
 from examples.fashion_mnist import FASHION_MNIST
 from ivit_dialect.command import exit_code_of
+from ivit_dialect.files import whole_file
 
 
 def main() -> int:
@@ -39,14 +40,16 @@ def _run(options: argparse.Namespace) -> None:
         print("\n".join(variant.key for variant in chosen(options.only)))
         return
     if options.png is not None:
-        check_matplotlib()
+        pyplot()
     with tempfile.TemporaryDirectory() as folder:
         rows = _measure_all(_subjects(options, Path(folder)), chosen(options.only), options)
     show(rows, Console())
     if options.markdown is not None:
-        options.markdown.write_text(markdown(rows), encoding="utf-8")
+        with whole_file(options.markdown) as temporary:
+            temporary.write_text(markdown(rows), encoding="utf-8")
     if options.png is not None:
-        plot(rows, options.png)
+        with whole_file(options.png) as temporary:
+            plot(rows, temporary)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -152,9 +155,8 @@ def _read(path: Path | None) -> list[Row]:
 
 def _write(path: Path | None, rows: list[Row]) -> None:
     if path is not None:
-        temporary = path.with_name(f".{path.name}.partial")
-        temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
-        os.replace(temporary, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.ablation.measure import Row
+from benchmarks.drawing import plain, pyplot
 
 COLOURS = ("#1b6ca8", "#d1495b", "#3a7d44", "#8a5a9e")
 ROW_HEIGHT, HEADER_HEIGHT, WIDTH = 0.24, 0.55, 8.2
@@ -20,15 +20,15 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 
     ValueError where no row has any.
     """
-    pyplot = _pyplot()
+    plt = pyplot()
     rows = [row for row in rows if row.error is None]
     if not rows:
-        raise ValueError(f"{path}: there is nothing to draw, no variant gave figures")
+        raise ValueError("there is nothing to draw: no variant gave figures")
     groups = list(dict.fromkeys(row.group for row in rows))
     models = list(dict.fromkeys(row.model for row in rows))
     names = {group: list(dict.fromkeys(row.name for row in rows if row.group == group)) for group in groups}
     heights = [len(names[group]) * ROW_HEIGHT + HEADER_HEIGHT for group in groups]
-    figure, axes = pyplot.subplots(
+    figure, axes = plt.subplots(
         len(groups),
         1,
         figsize=(WIDTH, sum(heights) + 0.6),
@@ -41,13 +41,8 @@ def plot(rows: Sequence[Row], path: Path) -> None:
         _panel(axis, group, names[group], models, rows)
     axes[0, 0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.12), ncols=len(models), frameon=False)
     axes[-1, 0].set_xlabel("SQNR of the outputs against FP32, dB (more is better)")
-    figure.savefig(path, dpi=160)
-    pyplot.close(figure)
-
-
-def check_matplotlib() -> None:
-    """ImportError, one line, where there is none."""
-    _pyplot()
+    figure.savefig(path, dpi=160, format="png")
+    plt.close(figure)
 
 
 def _panel(axis: Any, group: str, names: list[str], models: list[str], rows: Sequence[Row]) -> None:
@@ -69,18 +64,5 @@ def _panel(axis: Any, group: str, names: list[str], models: list[str], rows: Seq
     axis.set_title(group, loc="left", fontsize=10, fontweight="bold")
     axis.set_yticks(range(len(names)), names, fontsize=8)
     axis.set_ylim(len(names) - 0.4, -0.6)
-    axis.grid(axis="x", color="#dddddd", linewidth=0.7)
     axis.grid(axis="y", color="#eeeeee", linewidth=0.7)
-    axis.set_axisbelow(True)
-    axis.tick_params(left=False)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
-
-
-def _pyplot() -> Any:
-    try:
-        matplotlib = importlib.import_module("matplotlib")
-    except ModuleNotFoundError as error:
-        raise ImportError("a picture needs matplotlib: pip install 'ivit[bench]'") from error
-    matplotlib.use("Agg")
-    return importlib.import_module("matplotlib.pyplot")
+    plain(axis)

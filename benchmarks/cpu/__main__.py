@@ -11,22 +11,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks.cpu.machine import machine_facts
 from benchmarks.cpu.peers import OURS, PEERS
-from benchmarks.cpu.plot import drawing, plot
+from benchmarks.cpu.plot import plot
 from benchmarks.cpu.results import Results
 from benchmarks.cpu.run import HOST, Plan, run
 from benchmarks.cpu.show import markdown, show
 from benchmarks.cpu.subjects import DEIT
+from benchmarks.drawing import pyplot
 from ivit_dialect.command import exit_code_of
+from ivit_dialect.files import whole_file
 from lowering.targets import TARGETS, host_targets
 
 BUSY = 0.5
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> None:
             f"this machine cannot run code for {options.target}: choose one of {', '.join(able)}"
         )
     if options.png is not None:
-        drawing()
+        pyplot()
     with tempfile.TemporaryDirectory(prefix="ivit-benchmark-") as temporary:
         folder: Path = options.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,9 +67,11 @@ def _run(options: argparse.Namespace) -> None:
         results = run(plan, machine, _tell, lambda results: _write_json(options.json, results))
     show(results, Console(width=max(WIDTH, Console().width)))
     if options.markdown is not None:
-        _write(options.markdown, lambda path: path.write_text(markdown(results), encoding="utf-8"))
+        with whole_file(options.markdown) as temporary:
+            temporary.write_text(markdown(results), encoding="utf-8")
     if options.png is not None:
-        _write(options.png, lambda path: plot(results, path))
+        with whole_file(options.png) as temporary:
+            plot(results, temporary)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,15 +121,8 @@ def _tell(line: str) -> None:
 
 def _write_json(path: Path | None, results: Results) -> None:
     if path is not None:
-        text = json.dumps(results.to_json(), indent=1)
-        _write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
-
-
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """All of the file, or none of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    write(partial)
-    os.replace(partial, path)
+        with whole_file(path) as temporary:
+            temporary.write_text(json.dumps(results.to_json(), indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

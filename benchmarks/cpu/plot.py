@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from benchmarks.cpu.peers import OURS
 from benchmarks.cpu.results import Results, Row
 from benchmarks.cpu.show import case_name
+from benchmarks.drawing import plain, pyplot
 
 COLOURS = {"fp32": "#9aa5b1", "bf16": "#c8a951", "int8": "#1b6ca8"}
 OUR_COLOUR = "#d1495b"
@@ -22,12 +22,12 @@ def plot(results: Results, path: Path) -> None:
     cases = [[row for row in rows if row.median_ms is not None] for rows in results.cases()]
     cases = [rows for rows in cases if rows]
     if not cases:
-        raise ValueError(f"{path}: there is nothing to draw, no peer has times")
-    pyplot = drawing()
+        raise ValueError("there is nothing to draw: no peer has times")
+    plt = pyplot()
     lines = -(-len(cases) // COLUMNS)
     columns = min(COLUMNS, len(cases))
     height = max(len(rows) for rows in cases) * ROW_HEIGHT + HEADER_HEIGHT
-    figure, axes = pyplot.subplots(
+    figure, axes = plt.subplots(
         lines,
         columns,
         figsize=(WIDTH * columns, height * lines + 0.4),
@@ -40,7 +40,7 @@ def plot(results: Results, path: Path) -> None:
         _panel(axis, rows)
     figure.supxlabel("milliseconds a batch, median (less is better)", fontsize=9)
     figure.savefig(path, dpi=160, format="png")
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 def _panel(axis: Any, rows: Sequence[Row]) -> None:
@@ -54,18 +54,4 @@ def _panel(axis: Any, rows: Sequence[Row]) -> None:
     axis.set_ylim(len(rows) - 0.4, -0.6)
     axis.set_xlim(0, 1.12 * max(times))
     axis.tick_params(axis="x", labelsize=7)
-    axis.tick_params(left=False)
-    axis.grid(axis="x", color="#dddddd", linewidth=0.7)
-    axis.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
-
-
-def drawing() -> Any:
-    """matplotlib's pyplot; ImportError, one line, without it."""
-    try:
-        matplotlib = importlib.import_module("matplotlib")
-    except ModuleNotFoundError as error:
-        raise ImportError("a picture needs matplotlib: pip install 'ivit[bench]'") from error
-    matplotlib.use("Agg")
-    return importlib.import_module("matplotlib.pyplot")
+    plain(axis)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -20,6 +19,7 @@ from typing import Any
 
 from benchmarks.cpu.processes import run_module
 from benchmarks.cpu.subjects import SHAPE, Case, deit, images
+from ivit_dialect.files import whole_file
 
 CALIBRATION_IMAGES = 8
 OPSET = 17
@@ -61,18 +61,17 @@ def _versions(packages: Iterable[str]) -> dict[str, str]:
 def export_onnx(case: Case) -> None:
     """MODEL.onnx, for any batch size."""
     torch: Any = importlib.import_module("torch")
-    partial = case.file("onnx.partial")
-    torch.onnx.export(
-        deit(case.model),
-        (torch.zeros(1, *SHAPE),),
-        str(partial),
-        dynamo=False,
-        opset_version=OPSET,
-        input_names=["images"],
-        output_names=["logits"],
-        dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
-    )
-    os.replace(partial, case.file("onnx"))
+    with whole_file(case.file("onnx")) as temporary:
+        torch.onnx.export(
+            deit(case.model),
+            (torch.zeros(1, *SHAPE),),
+            str(temporary),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["images"],
+            output_names=["logits"],
+            dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
+        )
 
 
 def quantize_onnx_static(case: Case) -> None:

@@ -15,6 +15,7 @@ from torch_models import plain
 
 from benchmarks.ablation import __main__ as ablation
 from benchmarks.ablation.measure import Effort, Row, calibration_sets, measure
+from benchmarks.ablation.plot import plot
 from benchmarks.ablation.show import COLUMNS, figures, markdown
 from benchmarks.ablation.subjects import demo_subjects, subject_of
 from benchmarks.ablation.variants import GROUPS, VARIANTS, chosen
@@ -126,6 +127,13 @@ def test_repeats_give_means_and_spreads(model: Path, tmp_path: Path) -> None:
     assert row.cosine_worst == min(one.cosine_worst for one in single if one.cosine_worst is not None)
     assert figures(row)[3] == f"{row.sqnr_db:.1f} ± {row.sqnr_spread:.1f}"
     assert {one.sqnr_spread for one in single} == {None}
+
+
+def test_a_picture_is_drawn(tmp_path: Path) -> None:
+    plot([replace(ROW, sqnr_db=30.0), Row("demo", "group", "wrong", {}, 10, error="no")], tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="nothing to draw"):
+        plot([Row("demo", "group", "wrong", {}, 10, error="no")], tmp_path / "none.png")
 
 
 def test_variants_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

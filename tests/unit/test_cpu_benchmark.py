@@ -19,6 +19,7 @@ from benchmarks.cpu.kernels import KernelTimes, kernel_rows, kernel_times
 from benchmarks.cpu.machine import machine_facts
 from benchmarks.cpu.peak import SHAPES, Probe, gigamacs
 from benchmarks.cpu.peers import OURS, PEERS, Peer
+from benchmarks.cpu.plot import plot
 from benchmarks.cpu.prepare import STEPS
 from benchmarks.cpu.processes import run_module
 from benchmarks.cpu.results import Program, Results, Row, fastest, rows_of
@@ -280,9 +281,6 @@ def test_kernels_of_a_tiny_model() -> None:
 
 
 def test_a_picture_is_drawn(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="the extra [bench] is not installed")
-    from benchmarks.cpu.plot import plot
-
     row = Row("deit-tiny", 1, 1, OURS, "ivit INT8", "int8", median_ms=2.0)
     plot(Results({}, {}, [row], []), tmp_path / "cpu.png")
     assert (tmp_path / "cpu.png").read_bytes().startswith(b"\x89PNG")
