@@ -18,16 +18,14 @@ from ivit_dialect.load import module_text
 from ivit_dialect.store import StoreContext
 from lowering import plan
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
-from lowering.lower_to_loops import ENTRY, lower_program
+from lowering.launches import ENTRY, launch_name
+from lowering.lower_to_loops import lower_program
 from lowering.plan_memory import PlanMemoryPass
 from lowering.registry import get_passes
 from lowering.stamps import Stamps, reserve_stamps
 from lowering.targets import Target
 from lowering.weights import pack_weights
-from passes.pipelines import LOWER_TO_LLVM
-
-WEIGHT = "_weight"
-"""What the names of weights end in, before what packing adds."""
+from passes.pipelines import LOWER_TO_LLVM, NamedPipeline
 
 Dump = Callable[[str, str], None]
 """Gets each stage, by name (``plan``, ``loops``, ``llvm``, ``asm``) and text."""
@@ -136,17 +134,10 @@ def compile_program(
     )
 
 
-def launch_name(launch: plan.LaunchOp) -> str:
-    """The name of the weights that it reads, where it reads any, else of the memory that it writes."""
-    hints = [value.name_hint or "" for value in launch.ins if isinstance(value.owner, plan.WeightOp)]
-    weights = next((hint.rpartition(WEIGHT)[0] for hint in hints if WEIGHT in hint), "")
-    return weights or launch.outs[0].name_hint or ""
-
-
-def lower_to_llvm(module: ModuleOp, ctx: Context) -> None:
+def lower_to_llvm(module: ModuleOp, ctx: Context, pipeline: NamedPipeline = LOWER_TO_LLVM) -> None:
     """From the ``loops`` level to the ``llvm`` dialect, in place."""
     passes = {**get_passes(), ReconcileUnrealizedCastsPass.name: lambda: ReconcileUnrealizedCastsPass}
-    PassPipeline(tuple(passes[name]()() for name in LOWER_TO_LLVM.passes)).apply(ctx, module)
+    PassPipeline(tuple(passes[name]()() for name in pipeline.passes)).apply(ctx, module)
 
 
 def _array(kind: object) -> tuple[tuple[int, ...], str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import func
@@ -35,76 +34,13 @@ from lowering.kernels.barrier import BARRIER, BARRIER_TYPE, build_barrier, build
 from lowering.kernels.base import KernelSpec, build_function
 from lowering.kernels.build import INDEX, LoopBuilder
 from lowering.kernels.registry import families
+from lowering.launches import ENTRY, independent_groups, kernel_spec
 from lowering.stamps import Stamps, StampWriter, build_clock
 from lowering.targets import Target, target_by_name
-
-ENTRY = "ivit_main"
 
 NOT_INLINED = ArrayAttr([StringAttr("noinline")])
 """LLVM would make one large function of the entry, its barriers and the kernels that are called once, which
 takes longer to compile and runs no faster."""
-
-Interval: TypeAlias = tuple[SSAValue | str, int, int]
-"""Memory (an argument, or ``arena``) and the bytes [first, last) of it."""
-
-
-def interval(value: SSAValue) -> Interval | None:
-    """The bytes that a memref of a program stands for; None for weights, which nobody writes."""
-    size = plan.byte_size(value.type)
-    offset = 0
-    while isinstance(value.owner, plan.ViewOp):
-        offset += value.owner.offset.value.data
-        value = value.owner.source
-    if isinstance(value.owner, plan.WeightOp):
-        return None
-    if isinstance(value.owner, plan.SliceOp):
-        offset += value.owner.first_byte
-        return "arena", offset, offset + size
-    return value, offset, offset + size
-
-
-def overlap(a: Interval, b: Interval) -> bool:
-    """Whether two intervals share a byte."""
-    return a[0] == b[0] and a[1] < b[2] and b[1] < a[2]
-
-
-def independent_groups(launches: Sequence[plan.LaunchOp]) -> list[list[plan.LaunchOp]]:
-    """Consecutive launches that may run side by side: none touches what another of its group writes."""
-    groups: list[list[plan.LaunchOp]] = []
-    read: list[Interval] = []
-    written: list[Interval] = []
-    for launch in launches:
-        ins, outs = _intervals(launch.ins), _intervals(launch.outs)
-        waits = _meet(ins, written) or _meet(outs, written) or _meet(outs, read)
-        if waits or not groups:
-            groups.append([])
-            read, written = [], []
-        groups[-1].append(launch)
-        read += ins
-        written += outs
-    return groups
-
-
-def _meet(some: Sequence[Interval], others: Sequence[Interval]) -> bool:
-    return any(overlap(a, b) for a in some for b in others)
-
-
-def _intervals(values: Sequence[SSAValue]) -> list[Interval]:
-    return [found for found in map(interval, values) if found is not None]
-
-
-def kernel_spec(launch: plan.LaunchOp) -> KernelSpec:
-    """What makes the launch's kernel distinct."""
-    types = [value.type for value in (*launch.ins, *launch.outs)]
-    memrefs = tuple(kind for kind in types if isa(kind, plan.Buffer))
-    return KernelSpec(
-        launch.kernel.data,
-        memrefs,
-        len(launch.ins),
-        tuple(sorted(launch.config_values().items())),
-        tuple(sorted(launch.scalar_values())),
-    )
-
 
 def _refused(launch: plan.LaunchOp, reason: str) -> PassFailedException:
     return PassFailedException(

@@ -29,14 +29,17 @@ from ivit_dialect.ops.shape import PrependTokensOp, SliceTokensOp
 from ivit_dialect.types import IntegerTensor, tensor_types
 from lowering import plan
 from lowering.arena import Lifetime, align, arena_size, largest_live_set, place
+from lowering.cuda.targets import cuda_target, is_cuda
 from lowering.kernels.base import Launch, Packed, Viewed
 from lowering.kernels.registry import plans
 from lowering.packing import PACKINGS
-from lowering.targets import Target, target_by_name
+from lowering.targets import target_by_name
 from passes.location import describe_result
 
 IMAGE, OUTPUT = "image", "output"
 Element: TypeAlias = IntegerType
+LaunchFunction: TypeAlias = Callable[[Operation], Launch | None]
+"""How a target computes an op; None where it has no kernel for it."""
 
 
 @dataclass(eq=False)
@@ -125,7 +128,7 @@ def _refused(value: SSAValue, reason: str) -> PassFailedException:
 class Planner:
     """Resolves every value of a function to a place, in program order."""
 
-    target: Target
+    launch_of: LaunchFunction
     places: dict[SSAValue, Place] = field(default_factory=dict[SSAValue, Place])
     steps: list[Step] = field(default_factory=list[Step])
 
@@ -137,15 +140,14 @@ class Planner:
         if alias is not None:
             alias(self, op)
             return
-        plan_op = plans().get(type(op))
-        if plan_op is None:
+        try:
+            launch = self.launch_of(op)
+        except VerifyException as error:
+            raise PassFailedException(f"plan-memory: {describe_result(op)}: {error}") from error
+        if launch is None:
             raise PassFailedException(
                 f"plan-memory: {describe_result(op)}: no kernel computes {op.name}; {_remedy(op)}"
             )
-        try:
-            launch = plan_op(op, self.target)
-        except VerifyException as error:
-            raise PassFailedException(f"plan-memory: {describe_result(op)}: {error}") from error
         inputs = tuple(self.resolve(value) for value in launch.inputs)
         outputs = tuple(self.allocate(result, image_type(result)) for result in op.results)
         if launch.output_shape is not None:
@@ -356,9 +358,25 @@ def _main(module: ModuleOp) -> func.FuncOp:
     return main
 
 
-def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
+def launches_on(name: str) -> tuple[str, LaunchFunction]:
+    """The target called ``name``, and how it computes an op; ValueError for an unknown one."""
+    if is_cuda(name):
+        from lowering.cuda.kernels.registry import plan_launch
+
+        gpu = cuda_target(name)
+        return gpu.name, lambda op: plan_launch(op, gpu)
+    target = target_by_name(name)
+
+    def plan_op(op: Operation) -> Launch | None:
+        found = plans().get(type(op))
+        return None if found is None else found(op, target)
+
+    return target.name, plan_op
+
+
+def plan_function(main: func.FuncOp, target: str, launch_of: LaunchFunction) -> plan.ProgramOp:
     """The program that computes ``main`` for one image; PassFailedException where it cannot."""
-    planner = Planner(target)
+    planner = Planner(launch_of)
     kind = image_type(main.args[0])
     image = Place(Buffer(plan.byte_size(kind), IMAGE, IMAGE), 0, kind)
     planner.places[main.args[0]] = image
@@ -380,7 +398,7 @@ def plan_function(main: func.FuncOp, target: Target) -> plan.ProgramOp:
     emitter = Emitter(block, {image.buffer: block.args[0], output: block.args[1]}, offsets)
     for step in planner.steps:
         emitter.step(step)
-    program = plan.ProgramOp(main.sym_name.data, target.name, arena, live, emitter.weight_bytes, block)
+    program = plan.ProgramOp(main.sym_name.data, target, arena, live, emitter.weight_bytes, block)
     program.attributes |= main.attributes
     return program
 
@@ -410,10 +428,10 @@ class PlanMemoryPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         try:
-            target = target_by_name(self.target)
+            target, launch_of = launches_on(self.target)
         except ValueError as error:
             raise PassFailedException(f"plan-memory: {error}") from error
         dce(op)
         _refuse_simulation(op)
         main = _main(op)
-        Rewriter.replace_op(main, plan_function(main, target), [])
+        Rewriter.replace_op(main, plan_function(main, target, launch_of), [])

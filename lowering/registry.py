@@ -13,12 +13,17 @@ _PASSES = {
     "convert-arith-to-llvm": "ConvertArithToLLVMPass",
     "convert-cf-to-llvm": "ConvertCfToLLVMPass",
     "convert-func-to-llvm": "ConvertFuncToLLVMPass",
+    "convert-gpu-to-llvm": "ConvertGpuToLLVMPass",
     "convert-memref-to-llvm": "ConvertMemrefToLLVMPass",
     "convert-vector-to-llvm": "ConvertVectorToLLVMPass",
     "lower-scf-to-cf": "LowerScfToCfPass",
+    "lower-to-gpu": "LowerToGpuPass",
     "lower-to-loops": "LowerToLoopsPass",
     "plan-memory": "PlanMemoryPass",
 }
+
+_FOLDERS = {"convert-gpu-to-llvm": "lowering.cuda", "lower-to-gpu": "lowering.cuda"}
+"""Where the passes are that have another folder than this one."""
 
 _DIALECTS = {
     "arith_ext": ("lowering.arith_ext", "ArithExt"),
@@ -34,7 +39,8 @@ _TARGETS = {
 
 def _pass_loader(name: str, class_name: str) -> Callable[[], type[ModulePass]]:
     def load() -> type[ModulePass]:
-        return getattr(import_module(f"lowering.{name.replace('-', '_')}"), class_name)
+        folder = _FOLDERS.get(name, "lowering")
+        return getattr(import_module(f"{folder}.{name.replace('-', '_')}"), class_name)
 
     return load
 
@@ -54,7 +60,7 @@ def _dialect_loader(module: str, name: str) -> Callable[[], Dialect]:
 
 
 def get_passes() -> dict[str, Callable[[], type[ModulePass]]]:
-    """Factories by pass name; a pass named ``a-b`` is the class in ``lowering/a_b.py``."""
+    """Factories by pass name; a pass named ``a-b`` is a class in ``a_b.py``."""
     return {name: _pass_loader(name, class_name) for name, class_name in _PASSES.items()}
 
 

@@ -71,7 +71,10 @@ def _summary(room: str, name: str) -> str:
     spec = find_spec(room)
     assert spec is not None
     assert spec.submodule_search_locations is not None
-    path = Path(next(iter(spec.submodule_search_locations))) / f"{name.replace('-', '_')}.py"
+    home, file_name = Path(next(iter(spec.submodule_search_locations))), f"{name.replace('-', '_')}.py"
+    path = home / file_name
+    if not path.exists():
+        path = next(home.rglob(file_name))
     with path.open(encoding="utf-8") as file:
         line = SUMMARY.match(file.readline().rstrip())
     return line["text"].replace("`", "") if line else name

@@ -87,6 +87,12 @@ LOWER_TO_LOOPS = NamedPipeline(
     ("lower-to-loops",),
     {"target": ("lower-to-loops.target",)},
 )
+LOWER_TO_GPU = NamedPipeline(
+    "lower-to-gpu",
+    "plan level of a GPU target to one kernel per distinct launch, and the host's launches",
+    "plan",
+    ("lower-to-gpu",),
+)
 LOWER_TO_LLVM = NamedPipeline(
     "lower-to-llvm",
     "loops level to the llvm dialect",
@@ -102,7 +108,23 @@ LOWER_TO_LLVM = NamedPipeline(
     ),
 )
 
+LOWER_GPU_TO_LLVM = NamedPipeline(
+    "lower-gpu-to-llvm",
+    "kernels of the gpu level to the llvm dialect",
+    "loops",
+    ("convert-gpu-to-llvm", *LOWER_TO_LLVM.passes),
+)
+
 PIPELINES = {
     pipeline.name: pipeline
-    for pipeline in (LOWER_TO_INT, FUSE, DECOMPOSE, LOWER_TO_PLAN, LOWER_TO_LOOPS, LOWER_TO_LLVM)
+    for pipeline in (
+        LOWER_TO_INT,
+        FUSE,
+        DECOMPOSE,
+        LOWER_TO_PLAN,
+        LOWER_TO_LOOPS,
+        LOWER_TO_LLVM,
+        LOWER_TO_GPU,
+        LOWER_GPU_TO_LLVM,
+    )
 }

@@ -70,6 +70,12 @@ def shape(value: Value) -> tuple[int, ...]:
     return value.type.get_shape()
 
 
+def memory_space(value: Value) -> Attribute:
+    """The memory space of a memref: none on a CPU."""
+    assert isa(value.type, MemRefType)
+    return value.type.memory_space
+
+
 def _constant_name(value: int, kind: Attribute) -> str:
     """As MLIR names constants: ``c64``, ``c-128_i8``; a vector's lanes come before its element type."""
     if isa(kind, VectorType[IntegerType]):
@@ -341,8 +347,8 @@ class LoopBuilder:
         return self.insert(memref.AllocaOp.get(IntegerType(width), 64, extents)).memref
 
     def view(self, buffer: Value, offset: Operand, extents: Sequence[int], width: int) -> Value:
-        """Bytes of ``memref<?xi8>`` from ``offset`` on as a contiguous memref."""
-        kind = MemRefType(IntegerType(width), extents)
+        """Bytes of ``memref<?xi8>`` from ``offset`` on as a contiguous memref, in the same memory space."""
+        kind = MemRefType(IntegerType(width), extents, memory_space=memory_space(buffer))
         return self.insert(memref.ViewOp(buffer, self.value(offset), [], kind)).result
 
     def subview(self, source: Value, offsets: Sequence[Operand], extents: Sequence[int]) -> Value:
@@ -355,7 +361,7 @@ class LoopBuilder:
         static = len(known) == len(offsets)
         offset = sum(o * s for o, s in zip(known, steps, strict=True)) if static else None
         layout = StridedLayoutAttr(steps, offset)
-        kind = MemRefType(element_type(source), extents, layout)
+        kind = MemRefType(element_type(source), extents, layout, source.type.memory_space)
         op = memref.SubviewOp.get(source, list(offsets), list(extents), [1] * len(extents), kind)
         return self.insert(op).result
 

@@ -27,6 +27,7 @@ from lowering.kernels.build import (
     Value,
     element_type,
     element_width,
+    memory_space,
     shape,
     vector_type,
 )
@@ -58,7 +59,7 @@ def reshape(b: LoopBuilder, source: Value, extents: Sequence[int]) -> Value:
     if shape(source) == tuple(extents):
         return source
     strides = [prod(extents[i + 1 :]) for i in range(len(extents))]
-    kind = MemRefType(element_type(source), extents)
+    kind = MemRefType(element_type(source), extents, memory_space=memory_space(source))
     return b.insert(memref.ReinterpretCastOp.from_dynamic(source, [0], list(extents), strides, kind)).result
 
 

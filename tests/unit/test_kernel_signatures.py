@@ -15,7 +15,7 @@ from ivit_dialect.store import StoreContext
 from ivit_dialect.types import ui8
 from lowering.kernels.base import KernelSpec, build_function
 from lowering.kernels.registry import families
-from lowering.lower_to_loops import kernel_spec
+from lowering.launches import kernel_spec
 from lowering.plan import LaunchOp
 from lowering.plan_memory import PlanMemoryPass
 from lowering.targets import target_by_name

@@ -15,7 +15,7 @@ from xdsl.utils.exceptions import PassFailedException
 from ivit_dialect.load import module_text, parse_module
 from ivit_dialect.store import StoreContext
 from lowering import plan
-from lowering.lower_to_loops import independent_groups
+from lowering.launches import independent_groups
 from lowering.plan_memory import PlanMemoryPass
 
 CHANNELS = 6

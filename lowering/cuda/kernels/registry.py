@@ -1,0 +1,39 @@
+"""All kernels written for the GPU, by name and by the op that they compute."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from xdsl.ir import Operation
+
+from lowering.cuda.build import CudaFamily, CudaPlan
+from lowering.cuda.targets import CudaTarget
+from lowering.kernels.base import Launch
+from lowering.kernels.registry import plans
+
+
+@cache
+def cuda_families() -> dict[str, CudaFamily]:
+    """Every family by name; a new one adds its line here."""
+    listed: tuple[CudaFamily, ...] = ()
+    return {family.name: family for family in listed}
+
+
+@cache
+def cuda_plans() -> dict[type[Operation], list[CudaPlan]]:
+    """How each op class may be launched: the first plan that takes an op has it."""
+    found: dict[type[Operation], list[CudaPlan]] = {}
+    for family in cuda_families().values():
+        for op, plan in family.plans.items():
+            found.setdefault(op, []).append(plan)
+    return found
+
+
+def plan_launch(op: Operation, target: CudaTarget) -> Launch | None:
+    """The launch that computes ``op``: a GPU kernel, else the CPU's family; None where there is none."""
+    for plan in cuda_plans().get(type(op), []):
+        launch = plan(op, target)
+        if launch is not None:
+            return launch
+    plan_spmd = plans().get(type(op))
+    return None if plan_spmd is None else plan_spmd(op, target.spmd)

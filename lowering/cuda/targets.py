@@ -1,0 +1,109 @@
+"""Facts about the GPU targets, as data: what each architecture has, and how kernels are shaped for it.
+
+LLVM ends the process at an intrinsic that the target lacks, so nothing is emitted that is not listed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lowering.targets import PLAIN, Target
+
+PREFIX = "cuda"
+TRIPLE = "nvptx64-nvidia-cuda"
+WARP = 32
+
+
+@dataclass(frozen=True)
+class CudaTarget:
+    """One GPU architecture.
+
+    ``cpu`` and ``features`` are what LLVM is told, ``version`` is the compute capability times ten and
+    ``ptx`` the PTX version times ten. ``mma_shape`` is the largest int8 tensor-core product, (m, n, k), or
+    None; ``shared_bytes`` is what one block may use at most, ``multiprocessors`` how many are assumed where
+    a kernel's shape depends on it.
+    """
+
+    cpu: str
+    ptx: int
+    shared_bytes: int
+    multiprocessors: int
+    dp4a: bool = True
+    mma_shape: tuple[int, int, int] | None = None
+    ldmatrix: bool = False
+    cp_async: bool = False
+    warp_reduce: bool = False
+    wgmma: bool = False
+
+    @property
+    def name(self) -> str:
+        """As ``--target`` takes it."""
+        return f"{PREFIX}:{self.cpu}"
+
+    @property
+    def version(self) -> int:
+        """The compute capability, times ten."""
+        return int(self.cpu.removeprefix("sm_").rstrip("a"))
+
+    @property
+    def features(self) -> str:
+        """LLVM's name of the PTX version."""
+        return f"+ptx{self.ptx}"
+
+    @property
+    def spmd(self) -> Target:
+        """What the kernels of all families are shaped by in their SPMD form: registers of a thread."""
+        return Target(
+            name=self.name,
+            triple=TRIPLE,
+            cpu=self.cpu,
+            features=self.features,
+            vector_bytes=16,
+            pair_dot=PLAIN,
+            weight_dot=PLAIN,
+            tile_rows=2,
+            tile_columns=8,
+        )
+
+
+_SM_61 = CudaTarget("sm_61", 60, 48 * 1024, 20)
+_SM_75 = CudaTarget("sm_75", 65, 64 * 1024, 40, mma_shape=(8, 8, 16), ldmatrix=True)
+_SM_80 = replace(
+    _SM_75,
+    cpu="sm_80",
+    ptx=70,
+    shared_bytes=163 * 1024,
+    multiprocessors=108,
+    mma_shape=(16, 8, 32),
+    cp_async=True,
+    warp_reduce=True,
+)
+_SM_90 = replace(_SM_80, cpu="sm_90", ptx=78, shared_bytes=227 * 1024, multiprocessors=132)
+
+CUDA_TARGETS = {
+    t.name: t
+    for t in (
+        _SM_61,
+        replace(_SM_61, cpu="sm_70", shared_bytes=96 * 1024, multiprocessors=80),
+        _SM_75,
+        _SM_80,
+        replace(_SM_80, cpu="sm_86", ptx=71, shared_bytes=99 * 1024, multiprocessors=84),
+        replace(_SM_80, cpu="sm_89", ptx=78, shared_bytes=99 * 1024, multiprocessors=128),
+        _SM_90,
+        replace(_SM_90, cpu="sm_90a", ptx=80, wgmma=True),
+        replace(_SM_90, cpu="sm_100a", ptx=86, multiprocessors=148),
+    )
+}
+"""By name, the oldest architecture first."""
+
+
+def is_cuda(name: str) -> bool:
+    """Whether ``name`` asks for a GPU."""
+    return name.partition(":")[0] == PREFIX
+
+
+def cuda_target(name: str) -> CudaTarget:
+    """The target of that name. ValueError names the choices."""
+    if name not in CUDA_TARGETS:
+        raise ValueError(f"unknown GPU target '{name}', expected one of {', '.join(CUDA_TARGETS)}")
+    return CUDA_TARGETS[name]
