@@ -11,6 +11,9 @@ from lowering.kernels.build import LoopBuilder, Operand, Value, element_width, l
 MULHI_SHIFT = 33
 """The least shift for which a requant needs only the high half of the product."""
 
+LIFT = 16
+"""How far integers of 16 bits go left in 32, for the high half of their product to hold more of it."""
+
 
 def clamp(b: LoopBuilder, x: Value, low: int, high: int) -> Value:
     """``min(max(x, low), high)``."""
@@ -69,18 +72,25 @@ def requant_form(shift: int) -> str:
     return "mulhi" if shift >= MULHI_SHIFT else "wide"
 
 
+def short_requant_form(shift: int) -> str:
+    """``lifted`` or ``wide``, where what is rescaled are signed integers of at most 16 bits."""
+    return "lifted" if shift >= MULHI_SHIFT - LIFT else "wide"
+
+
 class Requant:
     """``(x * b + 2^(c-1)) >> c`` with ``c``, and perhaps ``b``, known at run time only.
 
-    ``form`` is ``requant_form`` of the shift. For ``mulhi`` results are i32, by nested floors
-    ``(mulhi(x, b) + 2^(c-33)) >> (c-32)``; for ``wide`` they are i64. Make it, and ``prepare`` it for the
-    numbers of lanes that it meets, outside the loops.
+    ``form`` is ``requant_form`` or ``short_requant_form`` of the shift. For ``mulhi`` results are i32, by
+    nested floors ``(mulhi(x, b) + 2^(c-33)) >> (c-32)``; ``lifted`` is that of ``x << 16`` and ``c + 16``,
+    which is the same number; for ``wide`` they are i64. Make it, and ``prepare`` it for the numbers of lanes
+    that it meets, outside the loops.
     """
 
     def __init__(self, b: LoopBuilder, form: str, shift: Value, multiplier: Value | None = None) -> None:
         self._b = b
         self.wide = form == "wide"
-        self._shift = shift if self.wide else b.truncate(b.sub(shift, 32), 32)
+        self._lift = LIFT if form == "lifted" else 0
+        self._shift = shift if self.wide else b.truncate(b.sub(shift, 32 - self._lift), 32)
         self._half = b.shl(b.value(1, self._shift.type), b.sub(self._shift, 1))
         self._multiplier = None if multiplier is None else b.truncate(multiplier, 32)
         self._splats: dict[int, tuple[Value, Value, Value | None]] = {}
@@ -100,5 +110,6 @@ class Requant:
         factor = shared if multiplier is None else multiplier
         assert factor is not None, "a requant needs a multiplier"
         x = b.sign_extend(x, 32)
+        x = b.shl(x, self._lift) if self._lift else x
         high = b.mul(b.sign_extend(x, 64), b.sign_extend(factor, 64)) if self.wide else mulhi(b, x, factor)
         return b.shr(b.add(high, half), shift)

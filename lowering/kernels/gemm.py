@@ -17,8 +17,8 @@ from ivit_dialect.element_types import held_bits
 from ivit_dialect.hints import isa
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import LinearOp
-from ivit_dialect.types import tensor_types
-from lowering.arithmetic import requant_form
+from ivit_dialect.types import integer_range, tensor_types
+from lowering.arithmetic import LIFT, requant_form, short_requant_form
 from lowering.kernels.base import (
     ConfigValue,
     KernelBuilder,
@@ -103,7 +103,9 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         assert op.residual_shift is not None
         scalars["residual_multiplier"] = op.residual_multiplier.value.data
         scalars["residual_shift"] = op.residual_shift.value.data
-        config["residual"] = requant_form(op.residual_shift.value.data)
+        config["residual"] = _residual_form(
+            tensor_types(op.residual)[0].element_type, op.residual_shift.value.data
+        )
     return Launch("linear", tuple(inputs), config, scalars, output_shape=(rows, y.get_shape()[-1]))
 
 
@@ -112,6 +114,16 @@ def _residual(op: LinearOp, rows: int, columns: int) -> Viewed | Packed:
     if isinstance(op.residual.owner, ConstantOp):
         return Packed((op.residual,), "rows", (rows, columns))
     return Viewed(op.residual, (rows, columns))
+
+
+def _residual_form(element: Attribute, shift: int) -> str:
+    return short_requant_form(shift) if is_short(element) else requant_form(shift)
+
+
+def is_short(element: Attribute) -> bool:
+    """Whether signed integers of 16 bits hold all of its values."""
+    low, high = integer_range(element)
+    return -low <= 1 << (LIFT - 1) and high < 1 << (LIFT - 1)
 
 
 def instruction(target: Target, element: Attribute, weight_bits: int) -> DotInstruction:
@@ -272,6 +284,8 @@ def _check(spec: KernelSpec, target: Target) -> None:
         require_shape("multipliers", more[0], padded)
     if "lookup" in config:
         require_entries(more[1], more[1][0].bit_length() - 1)
+    if config.get("residual") == "lifted" and not is_short(element := spec.memrefs[4].element_type):
+        raise ValueError(f"has the config 'residual = lifted', for {LIFT} bits at most, got {element}")
 
 
 LINEAR = KernelFamily(
@@ -283,7 +297,7 @@ LINEAR = KernelFamily(
         "nibbles": Choice(range(1, 2), optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
-        "residual": replace(FORM, optional=True),
+        "residual": Choice((*FORM.values, "lifted"), optional=True),
     },
     _check,
 )

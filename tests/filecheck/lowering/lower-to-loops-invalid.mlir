@@ -150,6 +150,19 @@ plan.program @main(%image: memref<1x4xi8>, %output: memref<1x8xi32>) target "gen
 
 // -----
 
+// CHECK: plan.launch "linear" has the config 'residual = lifted', for 16 bits at most, got i32
+plan.program @main(%image: memref<1x4xi8>, %output: memref<1x8xi16>) target "generic" arena 0 live 0 weights 256 {
+  %w = plan.weight ["w"] packing "panels" [8, 2] at 0 : memref<1x2x16xi8>
+  %b = plan.weight ["b"] packing "columns" [8] at 64 : memref<8xi32>
+  %m = plan.weight ["m"] packing "plain" at 128 : memref<1xi32>
+  %r = plan.weight ["r"] packing "rows" [1, 8] at 192 : memref<1x8xi32>
+  plan.launch "linear" ins(%image, %w, %b, %m, %r : memref<1x4xi8>, memref<1x2x16xi8>, memref<8xi32>, memref<1xi32>, memref<1x8xi32>)
+    outs(%output : memref<1x8xi16>) config {requant = "mulhi", residual = "lifted"}
+    scalars {residual_multiplier = 1 : i64, residual_shift = 20 : i64, shift = 40 : i64}
+}
+
+// -----
+
 // CHECK: plan.launch "reduce" reduces dimension 2 of x, which has 2
 plan.program @main(%image: memref<2x4xi8>, %output: memref<4xi32>) target "generic" arena 0 live 0 weights 0 {
   plan.launch "reduce" ins(%image : memref<2x4xi8>) outs(%output : memref<4xi32>) config {dimension = 2 : i64, kind = "sum"}
