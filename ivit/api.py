@@ -49,7 +49,8 @@ def compile(
     or else generated images, with a notice on stderr.
 
     ``mean`` and ``std`` (per channel, of pixels scaled to [0, 1]; default: what ``src`` says) make a model
-    that takes uint8 pixels too. ``target`` is ``cpu`` (this machine) or a name of ``lowering.targets``.
+    that takes uint8 pixels too. ``target`` is ``cpu`` (this machine), a name of
+    ``lowering.targets``, or a GPU of ``lowering.cuda.targets`` (``cuda:sm_80``).
     ``threads`` a call uses; default: one per physical core. ``report`` hears of progress.
 
     ``quantization``: ``recipe`` is "paper", "default" or "best"; ``weight_bits``, ``activation_bits``,
@@ -124,14 +125,14 @@ def _with_code_for(
 ) -> Artifact:
     """``artifact`` with code of ``target``, compiled unless it has that already; ``obstacle`` is told."""
     try:
-        from ivit.pipeline import HOST, from_integers, is_made_for, machine_of
+        from ivit.pipeline import HOST, from_integers, is_made_for, target_of
         from ivit.source import open_integers
     except ImportError as error:
         why = obstacle or "its integers are to be compiled"
         raise ImportError(
             f"{name}: {why}: that needs the compiler, which is not whole here ({error}): pip install ivit"
         ) from error
-    if is_made_for(machine_of(target), artifact.program) and not recompile:
+    if is_made_for(target_of(target), artifact.program) and not recompile:
         return artifact
     if obstacle is not None:
         where = "this machine" if target == HOST else target

@@ -21,7 +21,8 @@ from passes.run_passes import one_line_errors, run_passes
 from runtime import artifact as artifacts
 from runtime import nibbles
 from runtime.boundary import Boundary
-from runtime.program import why_not_here
+from runtime.program import NativeProgram, why_not_here
+from runtime.program_file import Program
 
 Rows: TypeAlias = list[tuple[str, ...]]
 
@@ -64,11 +65,9 @@ def _inspect_artifact(path: Path) -> Inspection:
         [
             ("format", f"ivit {artifacts.VERSION}"),
             *boundary_rows(artifact.boundary),
-            ("target", f"{program.target}, {program.cpu}"),
             ("runs here", "yes" if here is None else f"after compiling again: {here}"),
-            ("native code", size_text(len(program.object_code))),
+            *code_rows(program),
             ("packed weights", size_text(program.weights.size)),
-            ("arena", f"{size_text(program.arena_bytes)} a thread"),
             ("integer module", weights_text(source.ctx.store, packed=True)),
         ],
         op_rows(source.module),
@@ -78,6 +77,24 @@ def _inspect_artifact(path: Path) -> Inspection:
         run_passes([PlanMemoryPass(program.target)], source.module, source.ctx)
     result.kernels = kernel_rows(source)
     return result
+
+
+def code_rows(program: Program) -> Rows:
+    """What code there is, for what, and the memory that it works on."""
+    arena = size_text(program.arena_bytes)
+    if isinstance(program, NativeProgram):
+        return [
+            ("target", f"{program.target}, {program.cpu}"),
+            ("native code", size_text(len(program.object_code))),
+            ("arena", f"{arena} a thread"),
+        ]
+    cubin = "none" if program.cubin is None else size_text(len(program.cubin))
+    return [
+        ("target", program.target),
+        ("PTX", size_text(len(program.ptx))),
+        ("cubin", cubin),
+        ("arena", f"{arena} an image"),
+    ]
 
 
 def boundary_rows(boundary: Boundary) -> Rows:

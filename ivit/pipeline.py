@@ -25,9 +25,11 @@ from passes.registry import get_passes
 from passes.run_passes import one_line_errors, run_passes
 from runtime.artifact import Artifact
 from runtime.program import NativeProgram
+from runtime.program_file import Program
 
 if TYPE_CHECKING:
     from lowering.compile import CompiledProgram
+    from lowering.cuda.targets import CudaTarget
     from lowering.targets import Target
 
 Dump: TypeAlias = Callable[[str, ModuleOp | str, WeightStore], None]
@@ -59,7 +61,7 @@ class Options:
 @no_collection()
 def to_artifact(source: Source, options: Options, report: Report = silent, dump: Dump = no_dump) -> Artifact:
     """``source`` compiled for ``options.target``. ValueError, one line, for what cannot be compiled."""
-    machine_of(options.target)
+    target_of(options.target)
     refuse_simulation(options.quantization)
     if source.level == "torch":
         dump("torch", source.module, source.ctx.store)
@@ -100,24 +102,31 @@ def from_integers(
     dump: Dump = no_dump,
 ) -> Artifact:
     """An integer module compiled; ``module`` and ``ctx`` are changed on the way."""
-    from lowering.compile import compile_program
-
     module.attributes.pop(STORE_ATTRIBUTE, None)
     boundary, text, store = boundary_of(module), module_text(module), _used(module, ctx.store)
     dump("ivit", module, store)
     fuse(module, ctx, report)
     dump("fused", module, ctx.store)
     report("native code", 0, 0)
-    machine = machine_of(target)
-    fused = ctx.store
+    return Artifact(boundary, compile_fused(module, ctx, target, dump), text, store)
+
+
+def compile_fused(module: ModuleOp, ctx: StoreContext, target: str, dump: Dump = no_dump) -> Program:
+    """Code of a fused module for the target called ``target``; both are consumed."""
+    from lowering.compile import compile_program
+    from lowering.cuda.compile import compile_cuda
+    from lowering.cuda.targets import CudaTarget
+
+    machine, fused = target_of(target), ctx.store
+
+    def note(name: str, level: str) -> None:
+        dump(name, level, fused)
+
+    noted = None if dump is no_dump else note
     with one_line_errors("lowering"):
-        program = compile_program(
-            module,
-            ctx,
-            machine,
-            None if dump is no_dump else lambda name, level: dump(name, level, fused),
-        )
-    return Artifact(boundary, native_program(program, machine), text, store)
+        if isinstance(machine, CudaTarget):
+            return compile_cuda(module, ctx, machine, noted)
+        return native_program(compile_program(module, ctx, machine, noted), machine)
 
 
 def native_program(program: CompiledProgram, machine: Target) -> NativeProgram:
@@ -134,8 +143,12 @@ def native_program(program: CompiledProgram, machine: Target) -> NativeProgram:
     )
 
 
-def is_made_for(machine: Target, program: NativeProgram) -> bool:
+def is_made_for(machine: Target | CudaTarget, program: Program) -> bool:
     """Whether the code of ``program`` is what compiling for ``machine`` makes."""
+    from lowering.cuda.targets import CudaTarget
+
+    if not isinstance(program, NativeProgram) or isinstance(machine, CudaTarget):
+        return program.target == machine.name
     made_for = (program.target, program.triple, program.cpu, program.features)
     return made_for == (machine.name, machine.triple, machine.cpu, _features(machine))
 
@@ -147,12 +160,20 @@ def _features(machine: Target) -> str:
     return ",".join(part for part in (required_features(machine), machine.features) if part)
 
 
+def target_of(target: str) -> Target | CudaTarget:
+    """The processor or GPU called ``target``, this machine for ``cpu``; ValueError names the choices."""
+    from lowering.cuda.targets import cuda_target, is_cuda
+
+    return cuda_target(target) if is_cuda(target) else machine_of(target)
+
+
 def machine_of(target: str) -> Target:
-    """The target called ``target``, or this machine for ``cpu``; ValueError names the choices."""
+    """The processor called ``target``, or this machine for ``cpu``; ValueError names the choices."""
+    from lowering.cuda.targets import CUDA_TARGETS
     from lowering.targets import TARGETS, target_by_name
 
     if target != HOST and target not in TARGETS:
-        choices = ", ".join(TARGETS)
+        choices = ", ".join((*TARGETS, *CUDA_TARGETS))
         raise ValueError(f"unknown target {target!r}: choose {HOST} (this machine) or one of {choices}")
     return target_by_name("host" if target == HOST else target)
 

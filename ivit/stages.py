@@ -10,7 +10,7 @@ from ivit_dialect.files import whole_file
 from ivit_dialect.load import save_module
 from ivit_dialect.store import WeightStore
 
-SUFFIXES = {"asm": ".s"}
+SUFFIXES = {"asm": ".s", "ptx": ".ptx"}
 
 
 class StageWriter:

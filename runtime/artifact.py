@@ -1,4 +1,4 @@
-"""The ``.ivit`` file: one safetensors file with a model's native code, packed weights and integer IR.
+"""The ``.ivit`` file: one safetensors file with a model's code, packed weights and integer IR.
 
 Only safetensors and JSON are read, never pickle. A digest over everything is checked on load; it finds
 damage, not malice: the file holds machine code, so load files of people you trust, or recompile.
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from runtime import nibbles
 from runtime.boundary import Boundary
 from runtime.memory import aligned_bytes
-from runtime.program import NativeProgram
+from runtime.program_file import Program, integer, program_facts, program_tensors, read_program
 
 FORMAT = "ivit"
 VERSION = 2
@@ -31,7 +31,7 @@ STORE_PREFIX = "store/"
 NIBBLES_PREFIX, NIBBLES = "nibbles/", "nibbles"
 """Tensors of 4-bit integers, two a byte, and the metadata entry that has their shapes by key."""
 
-OBJECT, WEIGHTS, MODULE = "native/object", "native/weights", "module/text"
+MODULE = "module/text"
 HEADER_ALIGNMENT = 8
 INTEGER_DTYPES = {
     "U8": np.uint8,
@@ -44,10 +44,10 @@ INTEGER_DTYPES = {
 
 @dataclass(frozen=True)
 class Artifact:
-    """Everything of a compiled model: native code, the integer module's text, and its tensors by key."""
+    """Everything of a compiled model: its code, the integer module's text, and its tensors by key."""
 
     boundary: Boundary
-    program: NativeProgram
+    program: Program
     module_text: str
     store: Mapping[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
 
@@ -62,8 +62,7 @@ def save(artifact: Artifact, path: Path) -> None:
     if not path.parent.is_dir():
         raise FileNotFoundError(f"{path}: there is no folder {path.parent}: make it first")
     tensors: dict[str, NDArray[Any]] = {
-        OBJECT: np.frombuffer(artifact.program.object_code, np.uint8),
-        WEIGHTS: artifact.program.weights,
+        **program_tensors(artifact.program),
         MODULE: np.frombuffer(artifact.module_text.encode(), np.uint8),
     }
     narrow = {key: value for key, value in artifact.store.items() if nibbles.fits(value)}
@@ -78,16 +77,7 @@ def save(artifact: Artifact, path: Path) -> None:
         "format": FORMAT,
         "version": str(VERSION),
         "boundary": json.dumps(artifact.boundary.to_json()),
-        "program": json.dumps(
-            {
-                "entry": artifact.program.entry,
-                "arena_bytes": artifact.program.arena_bytes,
-                "target": artifact.program.target,
-                "triple": artifact.program.triple,
-                "cpu": artifact.program.cpu,
-                "features": artifact.program.features,
-            }
-        ),
+        "program": json.dumps(program_facts(artifact.program)),
     }
     metadata["sha256"] = _digest(metadata, tensors)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -146,16 +136,7 @@ def _parse(file: io.BufferedIOBase) -> Artifact:
     try:
         return Artifact(
             Boundary.from_json(_json_object(metadata, "boundary")),
-            NativeProgram(
-                object_code=tensors[OBJECT].tobytes(),
-                weights=tensors[WEIGHTS].view(np.uint8).reshape(-1),
-                entry=_text(program["entry"]),
-                arena_bytes=_integer(program["arena_bytes"]),
-                target=_text(program["target"]),
-                triple=_text(program["triple"]),
-                cpu=_text(program["cpu"]),
-                features=_text(program["features"]),
-            ),
+            read_program(program, tensors),
             _decoded(tensors[MODULE]),
             _store(metadata, tensors),
         )
@@ -173,7 +154,7 @@ def _store(metadata: Mapping[str, str], tensors: Mapping[str, NDArray[Any]]) -> 
     for key, shape in _json_object(metadata, NIBBLES).items():
         if not isinstance(shape, list):
             raise ValueError(f"tensor {key!r} of 4-bit integers has no shape")
-        extents = tuple(_integer(extent) for extent in cast("list[object]", shape))
+        extents = tuple(integer(extent) for extent in cast("list[object]", shape))
         try:
             store[key] = nibbles.unpack(tensors[NIBBLES_PREFIX + key].view(np.uint8).reshape(-1), extents)
         except ValueError as error:
@@ -247,15 +228,3 @@ def _decoded(text: NDArray[Any]) -> str:
         return text.tobytes().decode()
     except UnicodeDecodeError as error:
         raise ValueError("the integer module is not UTF-8 text") from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"expected a string, got {value!r}")
-    return value
-
-
-def _integer(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError(f"expected an integer, got {value!r}")
-    return value

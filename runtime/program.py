@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.cuda_program import CudaProgram
+
 MAX_ARENA_BYTES = 1 << 36
 ARCHITECTURE_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
 
@@ -40,10 +42,12 @@ class NativeProgram:
             raise ValueError(f"the arena's size {self.arena_bytes} is out of range")
 
 
-def why_not_here(program: NativeProgram) -> str | None:
+def why_not_here(program: NativeProgram | CudaProgram) -> str | None:
     """What this machine lacks to run ``program``, in one line; None where it lacks nothing."""
     from llvmlite.binding import get_host_cpu_features
 
+    if isinstance(program, CudaProgram):
+        return f"the code is for a GPU, {program.target}"
     made_for, host = architecture(program.triple), architecture(platform.machine())
     if made_for != host:
         return f"the code is for {made_for}, this machine is {host}"

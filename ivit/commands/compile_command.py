@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ivit.commands.base import (
     Command,
@@ -19,12 +20,22 @@ from ivit.commands.quantization import add_quantization, quantization_of
 from ivit.commands.target import add_target
 from ivit.console import notice, progress, remark, stdout
 
-SUFFIX = ".ivit"
+if TYPE_CHECKING:
+    from runtime.program_file import Program
+
+FORMATS = {"ivit": ".ivit", "ptx": ".ptx", "cubin": ".cubin"}
+"""What ``--emit`` may ask for, and how the names of such files end."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL.mlir", help="at torch or ivit level")
     parser.add_argument("-o", "--output", type=Path, metavar="MODEL.ivit", help="default: beside the model")
+    parser.add_argument(
+        "--emit",
+        choices=tuple(FORMATS),
+        default="ivit",
+        help="what is written: the whole model (default), or the GPU code alone, as text or assembled",
+    )
     parser.add_argument(
         "--calibration",
         type=Path,
@@ -47,23 +58,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def require_code(emitted: str, target: str) -> None:
+    """ValueError, one line, where the target has no such code, or nothing here makes it."""
+    from lowering.cuda.ptxas import find_ptxas
+    from lowering.cuda.targets import CUDA_TARGETS, is_cuda
+
+    if emitted == "ivit":
+        return
+    if not is_cuda(target):
+        raise ValueError(f"--emit {emitted}: GPU targets only: choose --target {' or '.join(CUDA_TARGETS)}")
+    if emitted == "cubin" and find_ptxas() is None:
+        raise ValueError(
+            "--emit cubin: no ptxas: install CUDA's, or emit ptx, which drivers take too"
+        )
+
+
+def gpu_code(program: Program, emitted: str) -> bytes:
+    """The PTX or the cubin of a program for a GPU; ValueError, one line, where it has none."""
+    from runtime.cuda_program import CudaProgram
+
+    assert isinstance(program, CudaProgram)
+    if emitted == "ptx":
+        return program.ptx.encode()
+    if program.cubin is None:
+        raise ValueError(f"--emit cubin: the ptxas at hand does not know {program.architecture}: emit ptx")
+    return program.cubin
+
+
 def run(options: argparse.Namespace) -> None:
     from ivit.calibration import doubts, read_calibration
     from ivit.pipeline import Options, no_dump, to_artifact
     from ivit.source import check_suffix, open_source
     from ivit.stages import StageWriter
+    from ivit_dialect.files import whole_file
     from runtime.artifact import save
 
+    require_code(options.emit, options.target)
     started = time.perf_counter()
     preparation = preparation_of(options)
     check_files((options.model,))
     if options.calibration is not None:
         check_images([options.calibration])
-    output: Path = options.output or options.model.with_suffix(SUFFIX)
+    suffix = FORMATS[options.emit]
+    output: Path = options.output or options.model.with_suffix(suffix)
     check_suffix(options.model)
     check_new(output, (options.model, options.calibration))
-    if output.suffix != SUFFIX:
-        raise ValueError(f"{output}: a compiled model's name ends in {SUFFIX}")
+    if output.suffix != suffix:
+        what = "a compiled model" if suffix == FORMATS["ivit"] else f"a file of {options.emit}"
+        raise ValueError(f"{output}: the name of {what} ends in {suffix}")
     with progress("compile") as report:
         report("read", 0, 0)
         source = open_source(options.model)
@@ -82,7 +124,11 @@ def run(options: argparse.Namespace) -> None:
         for line in doubts(choices.calibration, artifact.boundary):
             notice(line)
         report("write", 0, 0)
-        save(artifact, output)
+        if options.emit == "ivit":
+            save(artifact, output)
+        else:
+            with whole_file(output) as file:
+                file.write_bytes(gpu_code(artifact.program, options.emit))
     seconds = time.perf_counter() - started
     size = output.stat().st_size / 1e6
     line = f"wrote {output}: {size:.1f} MB for {artifact.program.target}, in {seconds:.1f} s"
@@ -103,6 +149,8 @@ examples:
   ivit compile deit.mlir --softmax ivit --gelu ivit --layernorm ivit
   ivit compile deit.mlir --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225   # takes uint8 pixels too
   ivit compile deit.mlir --dump-stages stages/
+  ivit compile deit.mlir --target cuda:sm_80
+  ivit compile deit.mlir --target cuda:sm_90a --emit ptx -o deit.ptx
 """,
     add_arguments=add_arguments,
     run=run,

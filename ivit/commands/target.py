@@ -1,4 +1,4 @@
-"""``--target``: the processor that code is made for; ``--target help`` lists those that there are."""
+"""``--target``: the processor or GPU that code is made for; ``--target help`` lists those that there are."""
 
 from __future__ import annotations
 
@@ -37,8 +37,11 @@ class TargetAction(argparse.Action):
 
 
 def _print_targets() -> None:
+    from lowering.cuda.targets import CUDA_TARGETS
     from lowering.targets import TARGETS, host_targets
 
     here = {target.name for target in host_targets()}
     for name in TARGETS:
         stdout.print(f"{name}{'  (runs here)' if name in here else ''}", markup=False)
+    for name in CUDA_TARGETS:
+        stdout.print(name, markup=False)

@@ -15,6 +15,7 @@ import ivit
 from ivit.pipeline import is_made_for, machine_of
 from lowering.targets import host_targets
 from runtime import artifact as artifacts
+from runtime.program import NativeProgram
 
 WITHOUT_COMPILER = """
 import sys
@@ -65,6 +66,7 @@ def test_code_of_another_machine_is_made_anew(
 def test_a_target_is_compiled_only_where_the_file_lacks_it(
     saved: artifacts.Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert isinstance(saved.program, NativeProgram)
     lesser = host_targets()[-1].name
     for path, target, code in (
         (write(saved, tmp_path), "cpu", saved.program.target),
@@ -72,6 +74,7 @@ def test_a_target_is_compiled_only_where_the_file_lacks_it(
     ):
         model = ivit.load(path, target=target)
         assert model.artifact.program.target == code
+        assert isinstance(model.artifact.program, NativeProgram)
         assert (model.artifact.program.object_code == saved.program.object_code) == (target == "cpu")
         np.testing.assert_array_equal(model.integers(pixels())[0], model.interpret(pixels())[0])
     model.save(tmp_path / "lesser.ivit")

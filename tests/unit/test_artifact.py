@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,16 @@ from safetensors.numpy import save_file
 
 from runtime import artifact as artifacts
 from runtime.artifact import Artifact, load, save
+from runtime.cuda_program import (
+    ONE,
+    CudaProgram,
+    Extent,
+    Launch,
+    Span,
+    launch_from_json,
+    launch_to_json,
+)
+from runtime.program_file import OBJECT, program_tensors
 
 TEXT = "builtin.module {\n}\n"
 STORE: dict[str, NDArray[Any]] = {
@@ -34,6 +45,19 @@ STORE: dict[str, NDArray[Any]] = {
 
 def make() -> Artifact:
     return Artifact(BOUNDARY, tiny_program(), TEXT, STORE)
+
+
+def gpu_program(cubin: bytes | None = None) -> CudaProgram:
+    """Code and a table of launches that no GPU would take; what matters is what becomes of them."""
+    spans = (
+        Span("arena", 64, 0, 8, 8),
+        Span("weights", 0, 0, 0, 16),
+        Span("output", 0, 4, 12, 8),
+    )
+    grid = (Extent(197, 64, batched=True), ONE, ONE)
+    launches = (Launch("scale", "norm.0", 0, grid, 128, 1024, spans, (-(1 << 40), 3)),)
+    weights = np.arange(16, dtype=np.uint8)
+    return CudaProgram(".version 7.0\n", launches, 128, 0, 12, weights, "cuda:sm_80", "sm_80", cubin)
 
 
 @pytest.fixture
@@ -53,8 +77,7 @@ def rewrite(path: Path, edit: Edit) -> None:
     metadata: dict[str, str] = header["__metadata__"]
     loaded = load(path)
     tensors: dict[str, NDArray[Any]] = {
-        artifacts.OBJECT: np.frombuffer(loaded.program.object_code, np.uint8),
-        artifacts.WEIGHTS: loaded.program.weights,
+        **program_tensors(loaded.program),
         artifacts.MODULE: np.frombuffer(loaded.module_text.encode(), np.uint8),
         **{artifacts.STORE_PREFIX + key: value for key, value in loaded.store.items()},
     }
@@ -77,8 +100,10 @@ def test_round_trip(saved: Path) -> None:
     before, after = make(), load(saved)
     assert after.boundary == before.boundary
     assert after.module_text == TEXT
-    assert after.program.object_code == before.program.object_code
-    np.testing.assert_array_equal(after.program.weights, before.program.weights)
+    tensors = program_tensors(before.program)
+    for name, array in program_tensors(after.program).items():
+        np.testing.assert_array_equal(array, tensors.pop(name))
+    assert not tensors
     assert set(after.store) == set(STORE)
     for key, value in STORE.items():
         assert after.store[key].dtype == value.dtype
@@ -140,7 +165,7 @@ def set_version(metadata: dict[str, str], _: dict[str, NDArray[Any]]) -> None:
 
 
 def drop_object(_: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
-    del tensors[artifacts.OBJECT]
+    del tensors[OBJECT]
 
 
 def wrong_nibbles(metadata: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
@@ -149,7 +174,7 @@ def wrong_nibbles(metadata: dict[str, str], tensors: dict[str, NDArray[Any]]) ->
 
 
 def empty_object(_: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
-    tensors[artifacts.OBJECT] = np.zeros(0, np.uint8)
+    tensors[OBJECT] = np.zeros(0, np.uint8)
 
 
 def float_tensor(_: dict[str, str], tensors: dict[str, NDArray[Any]]) -> None:
@@ -226,3 +251,52 @@ def test_every_flipped_bit_is_noticed(
     path.write_bytes(bytes(data))
     with pytest.raises(ValueError, match=str(path)):
         load(path)
+
+
+@pytest.mark.parametrize("cubin", [None, b"\x7fELF"])
+def test_gpu_code_comes_back(tmp_path: Path, cubin: bytes | None) -> None:
+    path, program = tmp_path / "gpu.ivit", gpu_program(cubin)
+    save(Artifact(BOUNDARY, program, TEXT, STORE), path)
+    after = load(path).program
+    assert isinstance(after, CudaProgram)
+    np.testing.assert_array_equal(after.weights, program.weights)
+    assert replace(after, weights=program.weights) == program
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"size": 9}, r"scale: Span\(memory='arena', root=64, .*\) leaves its memory"),
+        ({"root": 128}, "leaves its memory"),
+        ({"root": -64}, "a span has no negative numbers"),
+        ({"memory": "host"}, "a launch works on one of input, output, arena, weights, got 'host'"),
+    ],
+)
+def test_a_launch_stays_in_its_memory(change: dict[str, Any], complaint: str) -> None:
+    program = gpu_program()
+    (launch,) = program.launches
+    with pytest.raises(ValueError, match=complaint):
+        replace(
+            program,
+            launches=(replace(launch, spans=(replace(launch.spans[0], **change), *launch.spans[1:])),),
+        )
+
+
+def test_the_table_of_launches_is_checked() -> None:
+    (launch,) = gpu_program().launches
+    entry = launch_to_json(launch)
+    assert launch_from_json(json.loads(json.dumps(entry))) == launch
+    for key, value in (("grid", 3), ("spans", [["arena", 1]]), ("block", 1025), ("grid", [[0, 1, True]] * 3)):
+        with pytest.raises(ValueError, match=r"not as it must be|1 to 1024 threads|counts from 1 on"):
+            launch_from_json({**entry, key: value})
+    with pytest.raises(ValueError, match="not as it must be"):
+        launch_from_json({})
+
+
+def test_a_grid_follows_the_images() -> None:
+    (launch,) = gpu_program().launches
+    assert [launch.grid_at(images) for images in (1, 2, 64)] == [(4, 1, 1), (7, 1, 1), (197, 1, 1)]
+    tall = replace(launch, grid=(ONE, Extent(40000, 1, batched=True), ONE))
+    assert tall.grid_at(1) == (1, 40000, 1)
+    with pytest.raises(ValueError, match="a grid of 1 x 80000 x 1 blocks is too large: fewer images"):
+        tall.grid_at(2)
