@@ -17,7 +17,7 @@ from ivit_dialect.files import check_readable
 from ivit_dialect.hints import isa
 from ivit_dialect.store import WeightStore
 from ivit_dialect.torch.types import ValueTensorType
-from passes.run_passes import one_line_errors, run_passes
+from passes.run_passes import one_line_errors
 from runtime import artifact as artifacts
 from runtime import nibbles
 from runtime.boundary import Boundary
@@ -56,7 +56,7 @@ def _is_artifact(path: Path) -> bool:
 
 
 def _inspect_artifact(path: Path) -> Inspection:
-    from lowering.plan_memory import PlanMemoryPass
+    from lowering.compile import to_plan
 
     artifact = artifacts.load(path)
     program, source = artifact.program, open_integers(artifact, str(path))
@@ -74,7 +74,7 @@ def _inspect_artifact(path: Path) -> Inspection:
     )
     fuse(source.module, source.ctx)
     with one_line_errors(source.name):
-        run_passes([PlanMemoryPass(program.target)], source.module, source.ctx)
+        to_plan(source.module, source.ctx, program.target)
     result.kernels = kernel_rows(source)
     return result
 

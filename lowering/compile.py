@@ -20,6 +20,7 @@ from lowering import plan
 from lowering.emit_object import MachineSpec, ObjectCode, compile_module
 from lowering.launches import ENTRY, launch_name
 from lowering.lower_to_loops import lower_program
+from lowering.pair_weights import PairWeightsPass
 from lowering.plan_memory import PlanMemoryPass
 from lowering.registry import get_passes
 from lowering.stamps import Stamps, reserve_stamps
@@ -96,7 +97,7 @@ def compile_program(
         if dump is not None:
             dump(name, text())
 
-    PlanMemoryPass(target.name).apply(ctx, module)
+    to_plan(module, ctx, target.name)
     module.verify()
     note("plan", lambda: module_text(module))
     program = next(op for op in module.ops if isinstance(op, plan.ProgramOp))
@@ -132,6 +133,12 @@ def compile_program(
         stamps=stamps,
         live_bytes=live,
     )
+
+
+def to_plan(module: ModuleOp, ctx: Context, target: str) -> None:
+    """A fused ``ivit`` module to the ``plan`` level for the target of that name, in place."""
+    PairWeightsPass(target).apply(ctx, module)
+    PlanMemoryPass(target).apply(ctx, module)
 
 
 def lower_to_llvm(module: ModuleOp, ctx: Context, pipeline: NamedPipeline = LOWER_TO_LLVM) -> None:

@@ -6,14 +6,15 @@ A packing takes the arrays of one or more store keys to one packed array. Kernel
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import IntegerType
+from xdsl.dialects.builtin import IntegerType, i32
 
 from ivit_dialect.types import ui8
+from lowering.pairs.split import SplitPanels, split_panels
 
 Shape: TypeAlias = tuple[int, ...]
 Parameters: TypeAlias = tuple[int, ...]
@@ -58,6 +59,35 @@ def _pack_panels(arrays: Sequence[Array], parameters: Parameters) -> Array:
     whole = _padded(weight, (_round_up(outs, columns), _round_up(ins, depth)))
     panels = whole.reshape(-1, columns, whole.shape[1] // depth, depth).transpose(0, 2, 1, 3)
     return panels.reshape(_panels_shape([weight.shape], parameters))
+
+
+def _split(arrays: Sequence[Array], parameters: Parameters) -> SplitPanels:
+    """ValueError where the plan has no room for all further steps."""
+    columns, depth, lanes, room = parameters
+    parts = split_panels(_pack_panels(arrays, (columns, depth)), lanes * depth)
+    if len(parts.extras) > room:
+        raise ValueError(
+            f"weights that need {len(parts.extras)} extra steps, where the plan has room for {room}"
+        )
+    return replace(
+        parts,
+        extras=_padded(parts.extras, (room, lanes * depth)),
+        groups=_padded(parts.groups, (room,)),
+    )
+
+
+def _extras_shape(_: Sequence[Shape], parameters: Parameters) -> Shape:
+    depth, lanes, room = parameters[1:]
+    return (room, lanes * depth)
+
+
+def _groups_shape(_: Sequence[Shape], parameters: Parameters) -> Shape:
+    return (parameters[3],)
+
+
+def _starts_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
+    columns, depth, lanes = parameters[:3]
+    return (_panels_shape(shapes, (columns, depth))[0] * (columns // lanes) + 1,)
 
 
 def _nibbles_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
@@ -128,9 +158,17 @@ PACKINGS: dict[str, Packing] = {
     "rows": Packing(_rows_shape, _pack_rows),
     "panels": Packing(_panels_shape, _pack_panels),
     "nibbles": Packing(_nibbles_shape, _pack_nibbles, ui8),
+    "split_panels": Packing(
+        lambda shapes, parameters: _panels_shape(shapes, parameters[:2]),
+        lambda arrays, parameters: _split(arrays, parameters).panels,
+    ),
+    "split_extras": Packing(_extras_shape, lambda arrays, parameters: _split(arrays, parameters).extras),
+    "split_groups": Packing(_groups_shape, lambda arrays, parameters: _split(arrays, parameters).groups, i32),
+    "split_starts": Packing(_starts_shape, lambda arrays, parameters: _split(arrays, parameters).starts, i32),
     "table": Packing(_table_shape, _pack_table),
     "columns": Packing(_columns_shape, _pack_columns),
     "offset_bias": Packing(_columns_shape, _pack_offset_bias),
 }
-"""By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``columns`` and
-``offset_bias`` (columns,), ``table`` (whether its index is signed,)."""
+"""By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``split_…``
+(columns, depth, lanes, room for extra steps: see ``lowering/pairs``), ``columns`` and ``offset_bias``
+(columns,), ``table`` (whether its index is signed,)."""

@@ -19,6 +19,7 @@ _PASSES = {
     "lower-scf-to-cf": "LowerScfToCfPass",
     "lower-to-gpu": "LowerToGpuPass",
     "lower-to-loops": "LowerToLoopsPass",
+    "pair-weights": "PairWeightsPass",
     "plan-memory": "PlanMemoryPass",
 }
 

@@ -77,8 +77,8 @@ LOWER_TO_PLAN = NamedPipeline(
     "lower-to-plan",
     "fused integer level to kernel launches over one arena",
     "ivit",
-    ("plan-memory",),
-    {"target": ("plan-memory.target",)},
+    ("pair-weights", "plan-memory"),
+    {"target": ("pair-weights.target", "plan-memory.target")},
 )
 LOWER_TO_LOOPS = NamedPipeline(
     "lower-to-loops",

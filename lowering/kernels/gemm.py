@@ -8,9 +8,10 @@ taken apart in registers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from xdsl.dialects.builtin import IntegerType, i32
+from xdsl.dialects.builtin import IntegerAttr, IntegerType, i32
 from xdsl.ir import Attribute
 
 from ivit_dialect.element_types import held_bits
@@ -44,6 +45,10 @@ from lowering.kernels.signature import NARROW, Choice, Config, Signature, requir
 from lowering.packing import PACKINGS
 from lowering.targets import DotInstruction, Target
 
+EXTRA_STEPS = "ivit.extra_steps"
+"""Attribute of an ``ivit.linear``: no pair of its weights saturates 16 bits, since at most so many further
+steps take their excess (``pair-weights``)."""
+
 NIBBLE_BITS = 4
 """Weights of at most so many bits are packed two a byte."""
 
@@ -68,19 +73,24 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         rows *= extent
     w = tensor_types(op.weight)[0]
     bits = w.element_type.width.data
-    columns, depth = target.tile_columns, instruction(target, x.element_type, bits).depth
-    nibbles = bits <= NIBBLE_BITS
+    columns, extras = target.tile_columns, _extra_steps(op, target)
+    dot = instruction(target, x.element_type, bits) if extras is None else target.narrow_dot
+    assert dot is not None
+    depth, nibbles = dot.depth, bits <= NIBBLE_BITS
     bias = (
         Packed((op.bias, op.weight), "offset_bias", (columns,))
         if depth == OFFSET_DEPTH
         else Packed((op.bias,), "columns", (columns,))
     )
-    inputs = [
-        Viewed(op.input, (rows, x.get_shape()[-1])),
-        Packed((op.weight,), "nibbles" if nibbles else "panels", (columns, depth)),
-        bias,
-    ]
+    weight = Packed((op.weight,), "nibbles" if nibbles else "panels", (columns, depth))
     config: dict[str, ConfigValue] = {"nibbles": 1} if nibbles else {}
+    further: list[Packed] = []
+    if extras is not None:
+        room = (columns, depth, target.lanes(32), extras)
+        parts = ["panels", "extras", "groups", "starts"] if extras else ["panels"]
+        weight, *further = (Packed((op.weight,), f"split_{part}", room) for part in parts)
+        config["split"] = int(extras > 0)
+    inputs = [Viewed(op.input, (rows, x.get_shape()[-1])), weight, bias]
     scalars: dict[str, int] = {}
     if op.multipliers is not None:
         single = tensor_types(op.multipliers)[0].get_shape() == (1,)
@@ -106,7 +116,17 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         config["residual"] = _residual_form(
             tensor_types(op.residual)[0].element_type, op.residual_shift.value.data
         )
+    inputs += further
     return Launch("linear", tuple(inputs), config, scalars, output_shape=(rows, y.get_shape()[-1]))
+
+
+def _extra_steps(op: LinearOp, target: Target) -> int | None:
+    """What ``pair-weights`` has proven of the weights, where the target has a use for it."""
+    found = op.attributes.get(EXTRA_STEPS)
+    if found is None or target.narrow_dot is None:
+        return None
+    assert isa(found, IntegerAttr)
+    return found.value.data
 
 
 def _residual(op: LinearOp, rows: int, columns: int) -> Viewed | Packed:
@@ -135,7 +155,12 @@ def instruction_of(spec: KernelSpec, target: Target) -> DotInstruction:
     """The same, by the operands of a kernel: weights of few bits lie in nibbles or have a narrow type."""
     activations, weights = (memref.element_type for memref in spec.memrefs[:2])
     assert isa(weights, IntegerType)
-    nibbles = "nibbles" in dict(spec.config)
+    config = dict(spec.config)
+    if "split" in config:
+        if target.narrow_dot is None:
+            raise ValueError(f"has the config 'split', of which {target.name} has no use")
+        return target.narrow_dot
+    nibbles = "nibbles" in config
     return instruction(target, activations, NIBBLE_BITS if nibbles else weights.width.data)
 
 
@@ -218,15 +243,32 @@ class Gemm:
             b.load_vector(self._bias, [b.add(column, j * self._lanes)], self._lanes) for j in range(vectors)
         ]
         with b.loop(0, self._steps, carried=biases * rows) as loop:
-            loop.carry(*self._step(loop.carried, rows, vectors, panel, loop.index))
-        self._epilogue.write(list(loop.results), rows, vectors, row, column, columns)
+            weights = self._weight_operands(vectors, panel, loop.index)
+            loop.carry(*self._step(loop.carried, rows, weights, loop.index))
+        totals = loop.results
+        if b.flag("split"):
+            totals = self._further_steps(totals, rows, vectors, panel)
+        self._epilogue.write(list(totals), rows, vectors, row, column, columns)
 
-    def _step(
-        self, totals: tuple[Value, ...], rows: int, vectors: int, panel: Value, k: Value
-    ) -> list[Value]:
+    def _further_steps(
+        self, totals: Sequence[Value], rows: int, vectors: int, panel: Value
+    ) -> tuple[Value, ...]:
+        """Add what the weights of a panel have in excess, register by register."""
+        b, size = self._b, self._lanes * self._dot.depth
+        extras, groups, starts = b.inputs[-3:]
+        first = b.mul(panel, self._columns // self._lanes)
+        updated = list(totals)
+        for j in range(vectors):
+            begin, end = (b.to_index(b.load(starts, b.add(first, j + i))) for i in range(2))
+            with b.loop(begin, end, carried=updated[j::vectors]) as loop:
+                weights = [b.load_vector(extras, [loop.index, 0], size)]
+                loop.carry(*self._step(loop.carried, rows, weights, b.to_index(b.load(groups, loop.index))))
+            updated[j::vectors] = loop.results
+        return tuple(updated)
+
+    def _step(self, totals: tuple[Value, ...], rows: int, weights: Sequence[Value], k: Value) -> list[Value]:
         """Add one group of products to each accumulator (row by row)."""
-        b, lanes = self._b, self._lanes
-        weights = self._weight_operands(vectors, panel, k)
+        b, lanes, vectors = self._b, self._lanes, len(weights)
         updated: list[Value] = []
         for r in range(rows):
             group = group_operand(b, self._dot, b.load(self._groups, r, k), lanes)
@@ -263,6 +305,8 @@ def _signature(config: Config) -> Signature:
     if "residual" in config:
         ins["residual"] = f"R C : {NARROW}"
         scalars += ("residual_multiplier", "residual_shift")
+    if config.get("split"):
+        ins |= {"extras": "X V : i8", "groups": "X : i32", "starts": "Q : i32"}
     return Signature(ins, {"y": out}, scalars, ("zero_point",) if "requant" in config else ())
 
 
@@ -275,6 +319,10 @@ def _check(spec: KernelSpec, target: Target) -> None:
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
     ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
+    if config.get("split"):
+        *more, (extras, size), _, starts = more
+        require_shape("extras", (extras, size), (extras, target.lanes(GROUP_WIDTH) * OFFSET_DEPTH))
+        require_shape("starts", starts, (weight[0] * (target.tile_columns // target.lanes(32)) + 1,))
     columns, depth = target.tile_columns, instruction_of(spec, target).depth
     packing = PACKINGS["nibbles" if "nibbles" in config else "panels"]
     padded = PACKINGS["columns"].shape([(outer,)], (columns,))
@@ -295,6 +343,7 @@ LINEAR = KernelFamily(
     {LinearOp: plan_linear},
     {
         "nibbles": Choice(range(1, 2), optional=True),
+        "split": Choice(range(2), optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
         "residual": Choice((*FORM.values, "lifted"), optional=True),
