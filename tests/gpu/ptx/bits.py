@@ -1,0 +1,252 @@
+"""Logic, shifts and the operations on single bits and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ptx.decoding import Decoder, Run, ScalarType, scalar_type, semantics, typed, unknown
+from ptx.slots import REGISTER_DTYPES, Lanes, Slot
+from ptx.syntax import Immediate, Instruction
+
+_LOGIC: dict[str, Callable[..., Any]] = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
+
+
+@semantics("and", "or", "xor")
+def _logic(decoder: Decoder, instruction: Instruction) -> Run:
+    name, last = instruction.parts
+    bits = scalar_type(last, instruction).bits
+    readers = [decoder.read(operand, bits, instruction) for operand in instruction.operands[1:]]
+    return decoder.pure(instruction, readers, _LOGIC[name])
+
+
+@semantics("not", "cnot")
+def _not(decoder: Decoder, instruction: Instruction) -> Run:
+    name, last = instruction.parts
+    bits = scalar_type(last, instruction).bits
+    zero = REGISTER_DTYPES[bits].type(0)
+
+    def logical(a: Any) -> Any:
+        return (a == zero).astype(REGISTER_DTYPES[bits])
+
+    reader = decoder.read(instruction.operands[1], bits, instruction)
+    return decoder.pure(instruction, [reader], np.invert if name == "not" else logical)
+
+
+@semantics("shl", "shr")
+def _shift(decoder: Decoder, instruction: Instruction) -> Run:
+    """A shift by the width or more leaves zeros, or copies of the sign."""
+    name, last = instruction.parts
+    kind = scalar_type(last, instruction)
+    readers = [
+        decoder.read(instruction.operands[1], kind.bits, instruction),
+        decoder.read(instruction.operands[2], 32, instruction),
+    ]
+    return decoder.pure(instruction, readers, of_amount(name, kind))
+
+
+def of_amount(name: str, kind: ScalarType) -> Callable[..., Any]:
+    """``shl`` or ``shr`` of bits of ``kind`` by an unsigned amount."""
+    dtype = REGISTER_DTYPES[kind.bits]
+
+    def compute(value: Any, amount: Any) -> Any:
+        inside = np.minimum(amount, np.uint32(kind.bits - 1))
+        if name == "shr" and kind.signed:
+            number = typed(value, kind)
+            return (number >> inside.astype(number.dtype)).view(dtype)
+        shift = inside.astype(dtype)
+        shifted = value << shift if name == "shl" else value >> shift
+        return np.where(amount < np.uint32(kind.bits), shifted, dtype.type(0))
+
+    return compute
+
+
+@semantics("shf")
+def _funnel_shift(decoder: Decoder, instruction: Instruction) -> Run:
+    """``{b, a}`` shifted left (the high word kept) or right (the low word kept)."""
+    _, direction, mode, last = instruction.parts
+    if last != "b32" or direction not in ("l", "r") or mode not in ("wrap", "clamp"):
+        raise unknown(instruction)
+
+    def compute(low: Any, high: Any, amount: Any) -> Any:
+        shift = amount & np.uint32(31) if mode == "wrap" else np.minimum(amount, np.uint32(32))
+        both = high.astype(np.uint64) << np.uint64(32) | low.astype(np.uint64)
+        shift = shift.astype(np.uint64)
+        if direction == "r":
+            return (both >> shift).astype(np.uint32)
+        return (both << shift >> np.uint64(32)).astype(np.uint32)
+
+    readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:]]
+    return decoder.pure(instruction, readers, compute)
+
+
+@semantics("bfe")
+def _extract_field(decoder: Decoder, instruction: Instruction) -> Run:
+    """Bits ``[b, b + c)`` of ``a``; of a signed type they are extended by the field's highest bit."""
+    _, last = instruction.parts
+    kind = scalar_type(last, instruction)
+    width = np.int64(kind.bits)
+
+    def compute(value: Any, start: Any, length: Any) -> Any:
+        first = (start & np.uint32(255)).astype(np.int64)
+        count = (length & np.uint32(255)).astype(np.int64)
+        wide = value.astype(np.uint64)
+        field = _low_bits(_right(wide, first), count)
+        if kind.signed:
+            highest = np.minimum(first + count - 1, width - 1)
+            negative = (_right(wide, highest) & np.uint64(1)).astype(np.bool_) & (count > 0)
+            # above the field, and above the value's own top, stand copies of the sign
+            kept = np.clip(np.minimum(count, width - first), 0, 64)
+            field = np.where(negative, field | ~_low_bits(np.uint64(0xFFFFFFFFFFFFFFFF), kept), field)
+        return field.astype(REGISTER_DTYPES[kind.bits])
+
+    operands = instruction.operands
+    readers = [decoder.read(operands[1], kind.bits, instruction)]
+    readers += [decoder.read(operand, 32, instruction) for operand in operands[2:]]
+    return decoder.pure(instruction, readers, compute)
+
+
+def _right(value: Any, amount: Any) -> Any:
+    inside = np.minimum(amount, 63).astype(np.uint64)
+    return np.where(amount > 63, np.uint64(0), value >> inside)
+
+
+def _low_bits(value: Any, count: Any) -> Any:
+    """The lowest ``count`` bits, all from 64 on."""
+    inside = np.minimum(count, 63).astype(np.uint64)
+    mask = (np.uint64(1) << inside) - np.uint64(1)
+    return np.where(count > 63, value, value & mask)
+
+
+@semantics("bfi")
+def _insert_field(decoder: Decoder, instruction: Instruction) -> Run:
+    """The low ``d`` bits of ``a``, at bit ``c`` of ``b``."""
+    _, last = instruction.parts
+    bits = scalar_type(last, instruction).bits
+
+    def compute(field: Any, base: Any, start: Any, length: Any) -> Any:
+        first = (start & np.uint32(255)).astype(np.int64)
+        count = (length & np.uint32(255)).astype(np.int64)
+        ones = _low_bits(np.uint64(0xFFFFFFFFFFFFFFFF), count)
+        inside = np.minimum(first, 63).astype(np.uint64)
+        mask = np.where(first > 63, np.uint64(0), ones << inside)
+        moved = field.astype(np.uint64) << inside
+        return (base.astype(np.uint64) & ~mask | moved & mask).astype(REGISTER_DTYPES[bits])
+
+    operands = instruction.operands
+    readers = [decoder.read(operand, bits, instruction) for operand in operands[1:3]]
+    readers += [decoder.read(operand, 32, instruction) for operand in operands[3:]]
+    return decoder.pure(instruction, readers, compute)
+
+
+@semantics("popc", "clz", "brev", "bfind")
+def _count(decoder: Decoder, instruction: Instruction) -> Run:
+    name, *_, last = instruction.parts
+    kind = scalar_type(last, instruction)
+    if len(instruction.parts) != 2:
+        raise unknown(instruction)
+    computes: dict[str, Callable[..., Any]] = {
+        "popc": lambda value: np.bitwise_count(value).astype(np.uint32),
+        "clz": lambda value: leading_zeros(value, kind.bits),
+        "brev": lambda value: _reversed(value, kind.bits),
+        "bfind": lambda value: _highest(value, kind),
+    }
+    reader = decoder.read(instruction.operands[1], kind.bits, instruction)
+    return decoder.pure(instruction, [reader], computes[name])
+
+
+def leading_zeros(value: Any, bits: int) -> Any:
+    """Zeros above the highest one."""
+    value = np.array(value)
+    count = np.full(value.shape, bits, np.uint32)
+    step = bits
+    while step > 1:
+        step //= 2
+        high = value >> value.dtype.type(step)
+        found = high != 0
+        count[found] -= np.uint32(step)
+        value = np.where(found, high, value)
+    return count - value.astype(np.uint32)
+
+
+def _highest(value: Any, kind: ScalarType) -> Any:
+    """The index of the highest bit that is not a copy of the sign; all ones where there is none."""
+    plain = np.where(typed(value, kind) < 0, ~value, value) if kind.signed else value
+    return np.uint32(kind.bits - 1) - leading_zeros(plain, kind.bits)
+
+
+def _reversed(value: Any, bits: int) -> Any:
+    data = np.ascontiguousarray(value)[..., None].view(np.uint8)
+    flipped = np.packbits(
+        np.unpackbits(data, axis=-1, bitorder="little")[..., ::-1], axis=-1, bitorder="little"
+    )
+    return np.ascontiguousarray(flipped).view(REGISTER_DTYPES[bits])[..., 0]
+
+
+@semantics("lop3")
+def _any_logic(decoder: Decoder, instruction: Instruction) -> Run:
+    """Any function of three bits: bit ``4a + 2b + c`` of the table."""
+    table = instruction.operands[4]
+    if instruction.opcode != "lop3.b32" or not isinstance(table, Immediate):
+        raise unknown(instruction)
+
+    def compute(a: Any, b: Any, c: Any) -> Any:
+        result = np.uint32(0) & (a | b | c)
+        for case in range(8):
+            if table.value >> case & 1:
+                term = (a if case & 4 else ~a) & (b if case & 2 else ~b) & (c if case & 1 else ~c)
+                result = result | term
+        return result
+
+    readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:4]]
+    return decoder.pure(instruction, readers, compute)
+
+
+@semantics("prmt")
+def _permute_bytes(decoder: Decoder, instruction: Instruction) -> Run:
+    """Four bytes of ``{b, a}``, each chosen by a nibble whose high bit asks for copies of the sign."""
+    if instruction.opcode != "prmt.b32":
+        raise unknown(instruction)
+    operands = instruction.operands
+    readers = [decoder.read(operand, 32, instruction) for operand in operands[1:]]
+    selector = operands[3]
+    if not isinstance(selector, Immediate):
+        return decoder.pure(instruction, readers, _permuted)
+    nibbles = [selector.value >> shift & 7 for shift in (0, 4, 8, 12)]
+    used = [operands[1 + half] for half in (0, 1) if any(nibble // 4 == half for nibble in nibbles)]
+    write, sources = decoder.write(operands[0], instruction), decoder.sources(*used)
+
+    def run(slot: Slot, lanes: Lanes) -> None:
+        # a register that gives no byte gives no poison
+        values = [reader(slot, lanes) for reader in readers]
+        write(slot, lanes, _permuted(*values), slot.poison_of(sources, lanes))
+
+    return run
+
+
+def _permuted(a: Any, b: Any, selector: Any) -> Any:
+    both = b.astype(np.uint64) << np.uint64(32) | a.astype(np.uint64)
+    result: Any = np.uint64(0)
+    for place in range(4):
+        nibble = selector >> np.uint32(4 * place)
+        shift = ((nibble & np.uint32(7)) * np.uint32(8)).astype(np.uint64)
+        byte = both >> shift & np.uint64(255)
+        copies = np.where(byte & np.uint64(128), np.uint64(255), np.uint64(0))
+        result = result | np.where(nibble & np.uint32(8), copies, byte) << np.uint64(8 * place)
+    return result.astype(np.uint32)
+
+
+@semantics("bmsk")
+def _mask(decoder: Decoder, instruction: Instruction) -> Run:
+    if instruction.opcode != "bmsk.clamp.b32":
+        raise unknown(instruction)
+
+    def compute(start: Any, count: Any) -> Any:
+        first, length = start.astype(np.int64), count.astype(np.int64)
+        inside = np.minimum(first, 63).astype(np.uint64)
+        return np.where(first > 31, 0, _low_bits(np.uint64(0xFFFFFFFF), length) << inside).astype(np.uint32)
+
+    readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:]]
+    return decoder.pure(instruction, readers, compute)
