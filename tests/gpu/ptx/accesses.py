@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ptx.decoding import Decoder, Reader, Run, ScalarType, scalar_type, semantics, spread, typed, unknown
+from ptx.decoding import (
+    Decoder,
+    Reader,
+    Run,
+    ScalarType,
+    choose,
+    scalar_type,
+    semantics,
+    spread,
+    typed,
+    unknown,
+)
 from ptx.errors import PoisonError, PTXError
 from ptx.shared import LOCAL_WINDOW, SHARED_WINDOW
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
@@ -60,7 +71,7 @@ def address_reader(decoder: Decoder, operand: Operand, instruction: Instruction)
         if poison is not None:
             slot.fail(PoisonError, lanes, poison, "the address comes from memory or registers never written")
         values = read(slot, lanes)
-        return cast("Array", spread(values.astype(np.uint64) + offset, slot.count(lanes)))
+        return spread(values.astype(np.uint64) + offset, slot.count(lanes))
 
     return addresses
 
@@ -136,7 +147,6 @@ _ATOMIC: dict[str, Callable[..., Any]] = {
     "and": np.bitwise_and,
     "or": np.bitwise_or,
     "xor": np.bitwise_xor,
-    "exch": lambda old, new: new,
 }
 
 
@@ -145,7 +155,7 @@ def _atomic(decoder: Decoder, instruction: Instruction) -> Run:
     """One lane after another.  ``atom`` gives what was there before."""
     name, *middle, last = instruction.parts
     kind = scalar_type(last, instruction)
-    operation = next((part for part in middle if part in _ATOMIC or part == "cas"), None)
+    operation = next((part for part in middle if part in _ATOMIC or part in ("cas", "exch")), None)
     space = next(
         (part.partition("::")[0] for part in middle if part.partition("::")[0] in _SPACES), "generic"
     )
@@ -160,7 +170,9 @@ def _atomic(decoder: Decoder, instruction: Instruction) -> Run:
 
     def compute(old: Any, values: list[Any]) -> Any:
         if operation == "cas":
-            return np.where(old == values[0], values[1], old)
+            return choose(old == values[0], values[1], old)
+        if operation == "exch":
+            return values[0]
         return _ATOMIC[operation](typed(old, kind), typed(values[0], kind)).view(old.dtype)
 
     def run(slot: Slot, lanes: Lanes) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ptx.decoding import Decoder, Run, ScalarType, scalar_type, semantics, signed, typed, unknown
+from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, signed, typed, unknown
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Instruction
 
@@ -49,10 +49,7 @@ def _two_operands(decoder: Decoder, instruction: Instruction) -> Run:
     if middle == ["sat"] and last == "s32" and name in ("add", "sub"):
         compute = _saturating(compute)
     elif middle == ["relu"] and kind.signed and name in ("min", "max"):
-        plain = compute
-
-        def compute(a: Any, b: Any) -> Any:
-            return np.maximum(plain(a, b), 0)
+        compute = _not_negative(compute)
     elif middle:
         raise unknown(instruction)
     return decoder.pure(instruction, _readers(decoder, instruction, kind), of_type(compute, kind))
@@ -64,6 +61,13 @@ def _saturating(compute: Callable[..., Any]) -> Callable[..., Any]:
         return np.clip(exact, -(1 << 31), (1 << 31) - 1).astype(np.int32)
 
     return saturated
+
+
+def _not_negative(compute: Callable[..., Any]) -> Callable[..., Any]:
+    def rectified(a: Any, b: Any) -> Any:
+        return np.maximum(compute(a, b), 0)
+
+    return rectified
 
 
 @semantics("neg", "abs")
@@ -126,7 +130,7 @@ def _divide(decoder: Decoder, instruction: Instruction) -> Run:
     def run(slot: Slot, lanes: Lanes) -> None:
         a, b = typed(first(slot, lanes), kind), typed(second(slot, lanes), kind)
         zero = b == 0
-        divisor = np.where(zero, b.dtype.type(1), b)
+        divisor = choose(zero, b.dtype.type(1), b)
         quotient = truncated_quotient(a, divisor)
         values = quotient if name == "div" else a - quotient * divisor
         poison = slot.poison_of(sources, lanes)
@@ -151,7 +155,7 @@ def _sum_of_absolute_difference(decoder: Decoder, instruction: Instruction) -> R
     kind = scalar_type(last, instruction)
 
     def compute(a: Any, b: Any, c: Any) -> Any:
-        return c + np.where(a < b, b - a, a - b)
+        return c + choose(a < b, b - a, a - b)
 
     return decoder.pure(instruction, _readers(decoder, instruction, kind), of_type(compute, kind))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ptx.decoding import Decoder, Run, ScalarType, scalar_type, semantics, typed, unknown
+from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, typed, unknown
 from ptx.slots import REGISTER_DTYPES, Lanes, Slot
 from ptx.syntax import Immediate, Instruction
 
@@ -58,7 +59,7 @@ def of_amount(name: str, kind: ScalarType) -> Callable[..., Any]:
             return (number >> inside.astype(number.dtype)).view(dtype)
         shift = inside.astype(dtype)
         shifted = value << shift if name == "shl" else value >> shift
-        return np.where(amount < np.uint32(kind.bits), shifted, dtype.type(0))
+        return choose(amount < np.uint32(kind.bits), shifted, dtype.type(0))
 
     return compute
 
@@ -99,7 +100,7 @@ def _extract_field(decoder: Decoder, instruction: Instruction) -> Run:
             negative = (_right(wide, highest) & np.uint64(1)).astype(np.bool_) & (count > 0)
             # above the field, and above the value's own top, stand copies of the sign
             kept = np.clip(np.minimum(count, width - first), 0, 64)
-            field = np.where(negative, field | ~_low_bits(np.uint64(0xFFFFFFFFFFFFFFFF), kept), field)
+            field = choose(negative, field | ~_low_bits(np.uint64(0xFFFFFFFFFFFFFFFF), kept), field)
         return field.astype(REGISTER_DTYPES[kind.bits])
 
     operands = instruction.operands
@@ -110,14 +111,14 @@ def _extract_field(decoder: Decoder, instruction: Instruction) -> Run:
 
 def _right(value: Any, amount: Any) -> Any:
     inside = np.minimum(amount, 63).astype(np.uint64)
-    return np.where(amount > 63, np.uint64(0), value >> inside)
+    return choose(amount > 63, np.uint64(0), value >> inside)
 
 
 def _low_bits(value: Any, count: Any) -> Any:
     """The lowest ``count`` bits, all from 64 on."""
     inside = np.minimum(count, 63).astype(np.uint64)
     mask = (np.uint64(1) << inside) - np.uint64(1)
-    return np.where(count > 63, value, value & mask)
+    return choose(count > 63, value, value & mask)
 
 
 @semantics("bfi")
@@ -131,7 +132,7 @@ def _insert_field(decoder: Decoder, instruction: Instruction) -> Run:
         count = (length & np.uint32(255)).astype(np.int64)
         ones = _low_bits(np.uint64(0xFFFFFFFFFFFFFFFF), count)
         inside = np.minimum(first, 63).astype(np.uint64)
-        mask = np.where(first > 63, np.uint64(0), ones << inside)
+        mask = choose(first > 63, np.uint64(0), ones << inside)
         moved = field.astype(np.uint64) << inside
         return (base.astype(np.uint64) & ~mask | moved & mask).astype(REGISTER_DTYPES[bits])
 
@@ -148,41 +149,45 @@ def _count(decoder: Decoder, instruction: Instruction) -> Run:
     if len(instruction.parts) != 2:
         raise unknown(instruction)
     computes: dict[str, Callable[..., Any]] = {
-        "popc": lambda value: np.bitwise_count(value).astype(np.uint32),
-        "clz": lambda value: leading_zeros(value, kind.bits),
-        "brev": lambda value: _reversed(value, kind.bits),
-        "bfind": lambda value: _highest(value, kind),
+        "popc": _population,
+        "clz": leading_zeros,
+        "brev": _reversed,
+        "bfind": _highest,
     }
     reader = decoder.read(instruction.operands[1], kind.bits, instruction)
-    return decoder.pure(instruction, [reader], computes[name])
+    return decoder.pure(instruction, [reader], partial(computes[name], kind))
 
 
-def leading_zeros(value: Any, bits: int) -> Any:
+def _population(kind: ScalarType, value: Any) -> Any:
+    return np.bitwise_count(value).astype(np.uint32)
+
+
+def leading_zeros(kind: ScalarType, value: Any) -> Any:
     """Zeros above the highest one."""
-    value = np.array(value)
-    count = np.full(value.shape, bits, np.uint32)
-    step = bits
+    rest: Any = np.array(value)
+    count: Any = np.uint32(kind.bits)
+    step = kind.bits
     while step > 1:
         step //= 2
-        high = value >> value.dtype.type(step)
+        high = rest >> rest.dtype.type(step)
         found = high != 0
-        count[found] -= np.uint32(step)
-        value = np.where(found, high, value)
-    return count - value.astype(np.uint32)
+        count = count - np.uint32(step) * found.astype(np.uint32)
+        rest = choose(found, high, rest)
+    return count - rest.astype(np.uint32)
 
 
-def _highest(value: Any, kind: ScalarType) -> Any:
+def _highest(kind: ScalarType, value: Any) -> Any:
     """The index of the highest bit that is not a copy of the sign; all ones where there is none."""
-    plain = np.where(typed(value, kind) < 0, ~value, value) if kind.signed else value
-    return np.uint32(kind.bits - 1) - leading_zeros(plain, kind.bits)
+    plain = choose(typed(value, kind) < 0, ~value, value) if kind.signed else value
+    return np.uint32(kind.bits - 1) - leading_zeros(kind, plain)
 
 
-def _reversed(value: Any, bits: int) -> Any:
+def _reversed(kind: ScalarType, value: Any) -> Any:
     data = np.ascontiguousarray(value)[..., None].view(np.uint8)
     flipped = np.packbits(
         np.unpackbits(data, axis=-1, bitorder="little")[..., ::-1], axis=-1, bitorder="little"
     )
-    return np.ascontiguousarray(flipped).view(REGISTER_DTYPES[bits])[..., 0]
+    return np.ascontiguousarray(flipped).view(REGISTER_DTYPES[kind.bits])[..., 0]
 
 
 @semantics("lop3")
@@ -233,8 +238,8 @@ def _permuted(a: Any, b: Any, selector: Any) -> Any:
         nibble = selector >> np.uint32(4 * place)
         shift = ((nibble & np.uint32(7)) * np.uint32(8)).astype(np.uint64)
         byte = both >> shift & np.uint64(255)
-        copies = np.where(byte & np.uint64(128), np.uint64(255), np.uint64(0))
-        result = result | np.where(nibble & np.uint32(8), copies, byte) << np.uint64(8 * place)
+        copies = choose(byte & np.uint64(128), np.uint64(255), np.uint64(0))
+        result = result | choose(nibble & np.uint32(8), copies, byte) << np.uint64(8 * place)
     return result.astype(np.uint32)
 
 
@@ -246,7 +251,7 @@ def _mask(decoder: Decoder, instruction: Instruction) -> Run:
     def compute(start: Any, count: Any) -> Any:
         first, length = start.astype(np.int64), count.astype(np.int64)
         inside = np.minimum(first, 63).astype(np.uint64)
-        return np.where(first > 31, 0, _low_bits(np.uint64(0xFFFFFFFF), length) << inside).astype(np.uint32)
+        return choose(first > 31, 0, _low_bits(np.uint64(0xFFFFFFFF), length) << inside).astype(np.uint32)
 
     readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:]]
     return decoder.pure(instruction, readers, compute)

@@ -58,7 +58,7 @@ class Buffer:
     def written(self) -> Array:
         """Which elements were stored to, whole, since the buffer was made: bool, of the array's shape."""
         marks = self.stored[: self.size].reshape(-1, self._dtype.itemsize)
-        return marks.all(1).reshape(self._shape)
+        return np.min(marks, axis=1).astype(np.bool_).reshape(self._shape)
 
 
 @dataclass(frozen=True)

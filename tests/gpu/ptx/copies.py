@@ -133,7 +133,7 @@ def _copy(decoder: Decoder, instruction: Instruction) -> Run:
             _fetch(slot, indices, origin, wanted == length, int(length), total, data, spoilt)
         machine.shared.fly(slot, lanes, offsets, total)
         words = data.view(f"u{word}")
-        poison = spoilt.reshape(count, -1, word).any(2) if spoilt.any() else None
+        poison = np.any(spoilt.reshape(count, -1, word), axis=2) if spoilt.any() else None
         early = machine.copies == "early"
         if early:
             scatter(machine.shared.data, offsets, words)

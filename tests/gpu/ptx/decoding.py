@@ -218,4 +218,11 @@ def _constant(value: int, dtype: np.dtype[Any]) -> Reader:
 
 def spread(values: Any, count: int) -> Array:
     """One value a lane, of one value for all."""
-    return values if isinstance(values, np.ndarray) and values.ndim else np.full(count, values)
+    array: Array = np.asarray(values)
+    return array if array.ndim else np.full(count, values)
+
+
+def choose(condition: Any, first: Any, second: Any) -> Any:
+    """``numpy.where``, of arrays or scalars."""
+    chosen: Any = np.where(condition, first, second)
+    return chosen

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ptx.decoding import Decoder, Run, ScalarType, scalar_type, semantics, typed, unknown
+from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, typed, unknown
 from ptx.parser import is_sink
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Instruction, Operand, Vector
@@ -162,11 +162,11 @@ def _select(decoder: Decoder, instruction: Instruction) -> Run:
 
     def run(slot: Slot, lanes: Lanes) -> None:
         chosen = chooser(slot, lanes)
-        values = np.where(chosen, readers[0](slot, lanes), readers[1](slot, lanes))
+        values = choose(chosen, readers[0](slot, lanes), readers[1](slot, lanes))
         poison = slot.poison_of(of_predicate, lanes)
         in_first, in_second = slot.poison_of(of_first, lanes), slot.poison_of(of_second, lanes)
         if in_first is not None or in_second is not None:
-            operand = np.where(chosen, _or_none(in_first), _or_none(in_second))
+            operand = choose(chosen, _or_none(in_first), _or_none(in_second))
             poison = operand if poison is None else poison | operand
         write(slot, lanes, values, poison)
 
@@ -188,7 +188,7 @@ def _select_by_sign(decoder: Decoder, instruction: Instruction) -> Run:
     readers.append(decoder.read(sign, 32, instruction))
 
     def compute(a: Any, b: Any, c: Any) -> Any:
-        return np.where(c < np.uint32(1 << 31), a, b)
+        return choose(c < np.uint32(1 << 31), a, b)
 
     return decoder.pure(instruction, readers, compute)
 

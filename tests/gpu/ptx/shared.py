@@ -131,7 +131,7 @@ class SharedMemory:
     def land(
         self, slot: Slot, offsets: Array, data: Array, poison: Array | None, early: bool = False
     ) -> None:
-        """A ``cp.async`` of ``data``, ``[lanes, words]``, ends: written by its warp just now, or ``early``."""
+        """A ``cp.async`` of ``data``, ``[lanes, words]``, ends; ``early``: the bytes are there."""
         size, count = data.dtype.itemsize, data.shape[1]
         if not early:
             scatter(self.data, offsets, data)

@@ -135,15 +135,20 @@ def _poison(slot: Slot, lanes: Lanes, warps: int, shape: _Shape, sources: Any) -
     of_a, of_b, of_c = (masks(registers) for registers in sources)
     rows, columns = np.zeros((warps, shape.m), np.bool_), np.zeros((warps, 8), np.bool_)
     for index, mask in enumerate(of_a):
-        row, _ = fragment_of_a(shape.of_a, index)
-        np.logical_or.at(rows, (slice(None), row), mask)
+        row = fragment_of_a(shape.of_a, index)[0][::4]
+        rows[:, row] |= _any_of_four(mask)
     for mask in of_b:
-        np.logical_or.at(columns, (slice(None), _GROUP), mask)
+        columns |= _any_of_four(mask)
     result = of_c.copy()
     for index in range(len(result)):
         row, column = fragment_of_c(index)
         result[index] |= rows[:, row] | columns[:, column]
     return result
+
+
+def _any_of_four(mask: Array) -> Array:
+    """``[warps, 8]`` of ``[warps, 32]``: for each group of four lanes whether it has one."""
+    return np.max(mask.reshape(-1, 8, 4), axis=2)
 
 
 @semantics("ldmatrix")

@@ -73,9 +73,8 @@ def _warp_operation(
         values = compute(warps, warps.spread(read(slot, lanes), count))
         poison = slot.poison_of(sources, lanes)
         if poison is not None:
-            poison = warps.gather(
-                np.broadcast_to(warps.spread(poison, count).any(1)[:, None], warps.present.shape)
-            )
+            spoilt = np.max(warps.spread(poison, count), axis=1, keepdims=True)
+            poison = warps.gather(np.broadcast_to(spoilt, warps.present.shape))
         write(slot, lanes, warps.gather(np.broadcast_to(values, warps.present.shape)), poison)
 
     return run
@@ -142,8 +141,8 @@ def _vote(decoder: Decoder, instruction: Instruction) -> Run:
         raise unknown(instruction)
 
     def compute(warps: Warps, votes: Array) -> Array:
-        some = (votes & warps.present).any(1)[:, None]
-        every = (votes | ~warps.present).all(1)[:, None]
+        some: Array = np.max(votes & warps.present, axis=1, keepdims=True)
+        every: Array = np.min(votes | ~warps.present, axis=1, keepdims=True)
         if mode == "ballot":
             places = np.arange(32, dtype=np.uint64)
             return ((votes & warps.present).astype(np.uint64) << places).sum(1).astype(np.uint32)[:, None]
