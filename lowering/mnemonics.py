@@ -27,9 +27,14 @@ _X86 = re.compile(
     re.VERBOSE,
 )
 
-_AARCH64 = re.compile(r"f(?!mov$)[a-z0-9]+|[su]cvtf|bf(cvt[a-z0-9]*|dot|mmla|mlal[bt]|ml[as]l[bt]?)")
+_AARCH64 = re.compile(r"f(?!mov$|neg$)[a-z0-9]+|[su]cvtf|bf(cvt[a-z0-9]*|dot|mmla|mlal[bt]|ml[as]l[bt]?)")
 
-_FLOATING_POINT = {"x86_64": _X86, "aarch64": _AARCH64}
+_RISCV = re.compile(
+    r"(f(n?m(add|sub)|add|sub|mul|div|sqrt|min|max|cvt|eq|lt|le|class|round|li)[a-z]*|vf[a-z0-9]+)"
+    r"(\.[a-z0-9]+)*"
+)
+
+_FLOATING_POINT = {"x86_64": _X86, "aarch64": _AARCH64, "riscv64": _RISCV}
 
 
 def mnemonics(assembly: str) -> list[str]:
@@ -50,9 +55,10 @@ def floating_point_instructions(assembly: str, architecture: str = "x86_64") -> 
     """The instructions of ``assembly`` that compute on, compare or convert floating point, in order.
 
     Moves, shuffles and bitwise operations whose names end in ``ps`` or ``pd`` (``movaps``, ``vpermilps``,
-    ``xorps``, …; on AArch64 ``fmov``) are not among them: they carry bits as they are, no value is read as a
-    number, and LLVM uses them on integers wherever they are shorter or on the better port.
-    ValueError for an architecture other than x86_64 and aarch64.
+    ``xorps``, …; on AArch64 ``fmov`` and ``fneg``, which flips one bit; on RISC-V ``fmv.x.d``) are not among
+    them: no value is read as a number, and LLVM uses them on integers wherever they are shorter or on the
+    better port.
+    ValueError for an architecture other than x86_64, aarch64 and riscv64.
     """
     pattern = _FLOATING_POINT.get(architecture)
     if pattern is None:

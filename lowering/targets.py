@@ -159,6 +159,25 @@ GENERIC = Target(
     tile_columns=8,
 )
 
+AARCH64 = replace(
+    GENERIC,
+    name="aarch64",
+    triple="aarch64-unknown-linux-gnu",
+    tile_rows=6,
+    byte_shuffle="llvm.aarch64.neon.tbl1.v16i8",
+)
+# Without the vector extension a vector of two int32 lanes becomes two registers.
+RISCV64 = replace(
+    GENERIC,
+    name="riscv64",
+    triple="riscv64-unknown-linux-gnu",
+    cpu="generic-rv64",
+    features="+m,+a,+f,+d,+c",
+    vector_bytes=8,
+    tile_rows=3,
+    tile_columns=4,
+)
+
 TARGETS = {
     t.name: t
     for t in (
@@ -168,6 +187,8 @@ TARGETS = {
         X86_64_AVX512,
         X86_64_AVXVNNI,
         X86_64_AVX2,
+        AARCH64,
+        RISCV64,
         GENERIC,
     )
 }
@@ -180,6 +201,8 @@ _NEEDS = {
     X86_64_AVX512.name: _AVX512_FEATURES,
     X86_64_AVXVNNI.name: (*_AVX2_FEATURES, "avxvnni"),
     X86_64_AVX2.name: _AVX2_FEATURES,
+    AARCH64.name: (),
+    RISCV64.name: (),
     GENERIC.name: (),
 }
 
@@ -196,12 +219,18 @@ def target_by_name(name: str) -> Target:
 
 def host_targets() -> list[Target]:
     """Every target that this machine can run, the most capable first."""
-    features = llvm.get_host_cpu_features()
+    features, host = llvm.get_host_cpu_features(), _architecture(llvm.get_process_triple())
     return [
-        target_by_name(name)
-        for name in TARGETS
-        if all(features.get(feature, False) for feature in _NEEDS[name])
+        target
+        for target in map(target_by_name, TARGETS)
+        if _architecture(target.triple) == host
+        and all(features.get(feature, False) for feature in _NEEDS[target.name])
     ]
+
+
+def _architecture(triple: str) -> str:
+    """The processor family of a triple; Apple calls AArch64 arm64."""
+    return triple.partition("-")[0].replace("arm64", "aarch64")
 
 
 def host_target() -> Target:

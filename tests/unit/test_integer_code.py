@@ -32,10 +32,13 @@ FLOATS = {
 }
 
 
+X86 = "x86_64-unknown-linux-gnu"
+
+
 @pytest.mark.parametrize("ir", FLOATS.values(), ids=FLOATS)
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", [name for name, target in TARGETS.items() if target.triple in (X86, "")])
 def test_a_float_in_the_object_is_found(target: str, ir: str) -> None:
-    spec = MachineSpec("x86_64-unknown-linux-gnu", TARGETS[target].cpu, TARGETS[target].features)
+    spec = MachineSpec(X86, TARGETS[target].cpu, TARGETS[target].features)
     code = compile_llvm_ir(ir, replace(spec, cpu="x86-64" if spec.cpu == "generic" else spec.cpu))
     assert floating_point_instructions(code.assembly) != []
     with pytest.raises(AssertionError):
@@ -43,9 +46,11 @@ def test_a_float_in_the_object_is_found(target: str, ir: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FLOATS if name != "long double"])
-def test_a_float_for_aarch64_is_found(name: str) -> None:
-    code = compile_llvm_ir(FLOATS[name], MachineSpec(AARCH64))
-    assert floating_point_instructions(code.assembly, "aarch64") != []
+@pytest.mark.parametrize("target", ["aarch64", "riscv64"])
+def test_a_float_for_another_architecture_is_found(target: str, name: str) -> None:
+    spec = MachineSpec(TARGETS[target].triple, TARGETS[target].cpu, TARGETS[target].features)
+    code = compile_llvm_ir(FLOATS[name], spec)
+    assert floating_point_instructions(code.assembly, target) != []
     with pytest.raises(AssertionError):
         check_integer_only(code)
 
@@ -79,7 +84,7 @@ def test_assembly_of_another_program_is_not_taken_for_the_objects() -> None:
 
 
 def test_an_unknown_architecture_is_refused() -> None:
-    with pytest.raises(ValueError, match="no list of instructions for 'pdp11', only x86_64, aarch64"):
+    with pytest.raises(ValueError, match="no list of instructions for 'pdp11', only x86_64,"):
         floating_point_instructions("", "pdp11")
 
 

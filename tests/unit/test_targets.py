@@ -31,6 +31,8 @@ INSTRUCTIONS = {
     "x86-64-avx512": r"vpmaddwd\s.*%zmm",
     "x86-64-avxvnni": r"\{vex\}\s+vpdpbusd\s.*%ymm",
     "x86-64-avx2": r"vpmaddwd\s.*%ymm",
+    "aarch64": r"mul\s+v\d+\.4s|[su]mull2?\s|mla\s+v\d+\.4s|smlal2?\s",
+    "riscv64": r"mulw?\s",
     "generic": r"pmullw|pmulld|pmaddwd|pmuludq",
 }
 """By target: the instruction that its matrix products are made of."""
@@ -73,13 +75,12 @@ def assembly_of_a_linear(name: str, bits: int = 8) -> str:
     )
     module = loops_module(spec, target)
     lower_to_llvm(module, Context())
-    machine = MachineSpec("x86_64-unknown-linux-gnu", target.cpu, target.features)
-    return compile_module(module, machine).assembly
+    return compile_module(module, MachineSpec(target.triple, target.cpu, target.features)).assembly
 
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_matrix_products_are_made_of_the_targets_instruction(name: str) -> None:
-    """Assembled here for any x86-64, whether this machine has the instruction or not."""
+    """Assembled here whether this machine has the instruction or not."""
     text = assembly_of_a_linear(name)
     assert re.search(INSTRUCTIONS[name], text)
     if TARGETS[name].vector_bytes < 64:
