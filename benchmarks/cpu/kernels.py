@@ -59,6 +59,7 @@ class KernelTimes:
     target: str
     weight_peak: float
     pair_peak: float
+    narrow_peak: float | None
     arena: int
     live: int
     weights: int
@@ -118,6 +119,9 @@ def kernel_times(
         target=machine.name,
         weight_peak=peak.gigamacs(machine, machine.weight_dot, seconds),
         pair_peak=peak.gigamacs(machine, machine.pair_dot, seconds),
+        narrow_peak=None
+        if machine.narrow_dot is None
+        else peak.gigamacs(machine, machine.narrow_dot, seconds),
         arena=timed.arena_bytes,
         live=timed.program.live_bytes,
         weights=timed.program.weights.size,

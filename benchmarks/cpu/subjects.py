@@ -44,7 +44,11 @@ class Case:
 
 
 def deit(name: str) -> nn.Module:
-    """A DeiT of 224×224 images and 1,000 classes; its weights are random, time does not depend on them."""
+    """A DeiT of 224×224 images and 1,000 classes; its weights are random.
+
+    Time depends on their values only for ours, and where the target has no VNNI (``lowering/pair_weights.py``):
+    trained weights, whose rows have larger outliers, are faster there.
+    """
     import torch
 
     from examples.fashion_vit import FashionViT
