@@ -46,7 +46,7 @@ class Case:
 def deit(name: str) -> nn.Module:
     """A DeiT of 224×224 images and 1,000 classes; its weights are random.
 
-    Time depends on their values only for ours, and where the target has no VNNI (``lowering/pair_weights.py``):
+    Time depends on their values only for ours, where a target has no VNNI (``lowering/pair_weights.py``):
     trained weights, whose rows have larger outliers, are faster there.
     """
     import torch
