@@ -20,7 +20,7 @@ from ptx.decoding import (
     typed,
     unknown,
 )
-from ptx.errors import PoisonError, PTXError
+from ptx.errors import PTXError
 from ptx.shared import LOCAL_WINDOW, SHARED_WINDOW
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Address, Immediate, Instruction, Name, Operand, Vector
@@ -69,7 +69,7 @@ def address_reader(decoder: Decoder, operand: Operand, instruction: Instruction)
     def addresses(slot: Slot, lanes: Lanes) -> Array:
         poison = slot.poison_of(sources, lanes)
         if poison is not None:
-            slot.fail(PoisonError, lanes, poison, "the address comes from memory or registers never written")
+            slot.fail_of_poison(lanes, poison, "the address")
         values = read(slot, lanes)
         return spread(values.astype(np.uint64) + offset, slot.count(lanes))
 

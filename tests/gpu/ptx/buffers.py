@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ptx.errors import BoundsError, PoisonError, ReadOnlyError
+from ptx.errors import BoundsError, ReadOnlyError
 from ptx.memory import check_alignment, gather, mark, padded, poison_of_bytes, scatter
 from ptx.slots import Array, Lanes, Slot
 
@@ -144,6 +144,8 @@ class GlobalMemory:
                 if found is not None:
                     poison = np.zeros(values.shape, np.bool_) if poison is None else poison
                     poison[part.chosen] = found
+        if poison is not None:
+            slot.note_poison(lanes, poison)
         return values, poison
 
     def _promise(self, slot: Slot, buffer: Buffer) -> None:
@@ -158,9 +160,7 @@ class GlobalMemory:
         """No poison leaves the kernel."""
         if poison is not None:
             wrong = poison.any(1) if poison.ndim == 2 else poison
-            slot.fail(
-                PoisonError, lanes, wrong, "stores a value that comes from memory or registers never written"
-            )
+            slot.fail_of_poison(lanes, wrong, "the value that is stored")
 
     def store(self, slot: Slot, lanes: Lanes, addresses: Array, values: Array, poison: Array | None) -> None:
         """Put ``values``, ``[lanes, count]``, at ``addresses``."""

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from ptx.decoding import Decoder, spread, unknown
-from ptx.errors import KernelError, PoisonError, PTXError
+from ptx.errors import KernelError, PTXError
 from ptx.memory import gather, scatter
 from ptx.shared import LOCAL_BASE
 from ptx.slots import ALL, Array, Copy, Lanes, Slot
@@ -101,7 +101,7 @@ def _branch_to_table(flow: Flow, instruction: Instruction) -> Control:
         if active is not None:
             poison = slot.poison_of(sources, active)
             if poison is not None:
-                slot.fail(PoisonError, active, poison, "the index comes from registers never written")
+                slot.fail_of_poison(active, poison, "the index")
             chosen = spread(read(slot, active), slot.count(active))
             if (chosen >= len(targets)).any():
                 message = f"the index is outside the table of {len(targets)} labels"
@@ -230,7 +230,7 @@ def _barrier(flow: Flow, instruction: Instruction) -> Control | None:
         operands[0], Address
     ):
         raise unknown(instruction)
-    number = flow.decoder.read(operands[0], 32, instruction)
+    number, sources = flow.decoder.read(operands[0], 32, instruction), flow.decoder.sources(operands[0])
     threads = operands[1].value if len(operands) > 1 and isinstance(operands[1], Immediate) else 0
 
     def run(slot: Slot, place: int, lanes: Lanes, active: Lanes | None) -> int:
@@ -239,6 +239,8 @@ def _barrier(flow: Flow, instruction: Instruction) -> Control | None:
             slot.join(place + 1, rest)
         if active is None:
             return -1
+        if (poison := slot.poison_of(sources, active)) is not None:
+            slot.fail_of_poison(active, poison, "the barrier's number")
         numbers = spread(number(slot, active), slot.count(active))
         indices = slot.indices(active)
         for each in np.unique(numbers):

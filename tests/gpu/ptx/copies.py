@@ -9,7 +9,7 @@ import numpy as np
 
 from ptx.accesses import address_reader
 from ptx.decoding import Decoder, Run, semantics, spread, unknown
-from ptx.errors import KernelError, PoisonError
+from ptx.errors import KernelError
 from ptx.memory import check_alignment, scatter
 from ptx.slots import Array, Lanes, Slot
 from ptx.syntax import Immediate, Instruction
@@ -118,9 +118,7 @@ def _copy(decoder: Decoder, instruction: Instruction) -> Run:
         if reads is not None:
             poison = slot.poison_of(given, lanes)
             if poison is not None:
-                slot.fail(
-                    PoisonError, lanes, poison, "the number of bytes comes from registers never written"
-                )
+                slot.fail_of_poison(lanes, poison, "the number of bytes")
             wanted = spread(reads(slot, lanes), count).astype(np.int64)
             if (wanted > total).any():
                 slot.fail(KernelError, lanes, wanted > total, f"asks for more than {total} bytes")

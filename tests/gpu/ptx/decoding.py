@@ -222,7 +222,9 @@ def spread(values: Any, count: int) -> Array:
     return array if array.ndim else np.full(count, values)
 
 
+_where: Callable[[Any, Any, Any], Any] = np.where
+
+
 def choose(condition: Any, first: Any, second: Any) -> Any:
     """``numpy.where``, of arrays or scalars."""
-    chosen: Any = np.where(condition, first, second)
-    return chosen
+    return _where(condition, first, second)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ptx.buffers import GlobalMemory
 from ptx.copies import Flights
-from ptx.errors import DeadlockError, KernelError, PoisonError
+from ptx.errors import DeadlockError, KernelError
 from ptx.linking import Kernel, Step
 from ptx.shared import LOCAL_WINDOW, SHARED_WINDOW, LocalMemory, SharedMemory
 from ptx.slots import ALL, Array, Dim, Lanes, Slot
@@ -220,9 +220,7 @@ class Machine:
         """The lanes whose guard holds; None where none does."""
         poison = slot.poison_of((step.guard,), lanes)
         if poison is not None:
-            slot.fail(
-                PoisonError, lanes, poison, "the predicate comes from registers or memory never written"
-            )
+            slot.fail_of_poison(lanes, poison, "the predicate")
         holds = slot.values[step.guard][lanes]
         if step.negated:
             holds = ~holds

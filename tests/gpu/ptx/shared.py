@@ -58,7 +58,10 @@ class SharedMemory:
         offsets = self.offsets(slot, lanes, addresses, size * count)
         if self.races and not atomic:
             self.note_read(slot, lanes, offsets, size, count)
-        return gather(self.data, offsets, size, count), poison_of_bytes(self.poison, offsets, size, count)
+        poison = poison_of_bytes(self.poison, offsets, size, count)
+        if poison is not None:
+            slot.note_poison(lanes, poison)
+        return gather(self.data, offsets, size, count), poison
 
     def store(
         self,
@@ -174,7 +177,10 @@ class LocalMemory:
     ) -> tuple[Array, Array | None]:
         """``count`` elements of ``size`` bytes a lane, and which of them are poison."""
         offsets = self._offsets(slot, lanes, addresses, size * count)
-        return gather(self.data, offsets, size, count), poison_of_bytes(self.poison, offsets, size, count)
+        poison = poison_of_bytes(self.poison, offsets, size, count)
+        if poison is not None:
+            slot.note_poison(lanes, poison)
+        return gather(self.data, offsets, size, count), poison
 
     def store(self, slot: Slot, lanes: Lanes, addresses: Array, values: Array, poison: Array | None) -> None:
         """Put ``values``, ``[lanes, count]``, at ``addresses``."""

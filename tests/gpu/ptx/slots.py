@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ptx.errors import KernelError
+from ptx.errors import KernelError, PoisonError
 from ptx.syntax import Instruction
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Slot:
         self.results: dict[int, list[Copy]] = {}
         self.specials = self._specials()
         self.current: Instruction | None = None
+        self.poison_origin = ""
         self.kernel = machine.kernel
 
     def _specials(self) -> dict[str, Array]:
@@ -134,6 +135,20 @@ class Slot:
                 if mask.any():
                     found = mask if found is None else found | mask
         return found
+
+    def note_poison(self, lanes: Lanes, poison: Array) -> None:
+        """Remember where poison was first read, for the error that it may lead to."""
+        if not self.poison_origin:
+            wrong = np.max(poison, axis=1) if poison.ndim == 2 else poison
+            lane = int(self.indices(lanes)[int(np.argmax(wrong))])
+            line = 0 if self.current is None else self.current.line
+            text = "" if self.current is None else self.current.text
+            self.poison_origin = f" (first read at line {line}, `{text}`, {self.where(lane)})"
+
+    def fail_of_poison(self, lanes: Lanes, wrong: Array, what: str) -> NoReturn:
+        """Raise a PoisonError: ``what`` comes from what nobody wrote."""
+        message = f"{what} comes from memory or registers that nobody wrote{self.poison_origin}"
+        self.fail(PoisonError, lanes, wrong, message)
 
     def indices(self, lanes: Lanes) -> Array:
         """``lanes`` as indices."""
