@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Literal, SupportsFloat, cast
 
 import numpy as np
 from numpy.typing import NDArray
+
+from runtime.conversion import Levels, convert, factors_of
 
 MAX_EXTENT = 1 << 20
 MAX_IMAGE_ELEMENTS = 1 << 28
@@ -107,33 +110,33 @@ class Boundary:
         ``on_clipped`` gets one line where more than 1 % of the values are clipped. TypeError for another type
         of element, ValueError for another shape, NaN or infinity.
         """
-        array = self.checked(images)
+        array = self._formed(images)
         if array.dtype == np.uint8:
             return np.ascontiguousarray(array)
         integers = np.empty((len(array), *self.input_shape), self.input_dtype)
-        clipped = sum(self._convert(image, target) for image, target in zip(array, integers, strict=True))
+        clipped = 0
+        for number, image in enumerate(array):
+            count = convert(image, integers[number], *self._levels)
+            if count < 0:
+                raise _not_finite(number)
+            clipped += count
         if on_clipped is not None and clipped > MOST_CLIPPED * array.size:
             share = 100 * clipped / array.size
             on_clipped(f"{share:.0f} % of the values lie outside {self._range_text()}")
         return integers
-
-    def _convert(self, image: NDArray[np.float32], target: NDArray[Any]) -> int:
-        """One image [C, H, W] into ``target`` [H, W, C]; how many values were clipped."""
-        levels, clipped = self._levels(image), 0
-        low, high = (0, 255) if self.kind == "pixels" else (-127, 127)
-        if levels.min() < low or levels.max() > high:
-            clipped = int(np.count_nonzero((levels < low) | (levels > high)))
-            np.clip(levels, low, high, out=levels)
-        # Planes of bytes one by one: several times faster than a transposed copy.
-        for channel, plane in enumerate(levels.astype(self.input_dtype)):
-            target[..., channel] = plane
-        return clipped
 
     def checked(self, images: object, first: int = 0) -> NDArray[Any]:
         """``images`` as an array that ``to_integers`` takes; TypeError or ValueError where they are none.
 
         Where they are some of many, ``first`` is the number of the first one, for the message.
         """
+        array = self._formed(images)
+        if array.dtype == np.float32 and not np.isfinite(array).all():
+            raise _not_finite(first + int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1))))
+        return array
+
+    def _formed(self, images: object) -> NDArray[Any]:
+        """``images`` as an array of a type and shape that ``to_integers`` takes."""
         array = as_array(images)
         height, width, channels = self.input_shape
         if array.dtype == np.uint8:
@@ -147,24 +150,20 @@ class Boundary:
             wanted = "float32 (N, C, H, W)" + (" or uint8 (N, H, W, C)" if self.kind == "pixels" else "")
             raise TypeError(f"images must be {wanted}, got {array.dtype}: convert them first")
         _check_shape(array, (channels, height, width), "float32 images are (N, C, H, W)")
-        if not np.isfinite(array).all():
-            bad = int(np.argmin(np.isfinite(array).reshape(len(array), -1).all(axis=1)))
-            raise ValueError(f"image {first + bad} holds NaN or infinity")
         return array
 
     def to_floats(self, integers: NDArray[Any]) -> NDArray[np.float32]:
         """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
         return (integers * self.output_scale).astype(np.float32)
 
-    def _levels(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """``image`` [C, H, W] on the scale of the model's integers, rounded, not clipped yet."""
-        with np.errstate(over="ignore"):  # an overflow saturates, as it does short of infinity
-            if self.kind == "quantized":
-                levels = image / np.float32(self.input_scale)
-            else:
-                std, mean = (np.array(v, np.float32).reshape(-1, 1, 1) for v in (self.std, self.mean))
-                levels = image * (std * np.float32(255)) + mean * np.float32(255)
-            return np.rint(levels, out=levels)
+    @cached_property
+    def _levels(self) -> tuple[Levels, NDArray[np.float32]]:
+        """How floats become levels of the model's integers, and the numbers of each channel for it."""
+        channels = self.input_shape[2]
+        if self.kind == "quantized":
+            return "divided", factors_of([self.input_scale] * channels, [0] * channels)
+        std, mean = (np.array(values, np.float32) * np.float32(255) for values in (self.std, self.mean))
+        return "affine", factors_of(std, mean)
 
     def _range_text(self) -> str:
         """The range of floats that is not clipped, and what may be wrong beyond it."""
@@ -211,6 +210,10 @@ def as_array(images: object) -> NDArray[Any]:
     if hasattr(tensor, "__array__"):
         return np.asarray(tensor)
     raise TypeError(f"images must be a NumPy array or a tensor, got {type(images).__name__}")
+
+
+def _not_finite(number: int) -> ValueError:
+    return ValueError(f"image {number} holds NaN or infinity")
 
 
 def _check_shape(images: NDArray[Any], image_shape: Sequence[int], convention: str) -> None:

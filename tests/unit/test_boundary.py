@@ -73,6 +73,50 @@ def test_quantized_input_rounds_half_to_even_and_clips() -> None:
     assert result.flags.c_contiguous
 
 
+def by_arrays(boundary: Boundary, images: NDArray[np.float32]) -> tuple[NDArray[Any], int]:
+    """What ``to_integers`` promises, by array operations, and how many values are clipped."""
+    with np.errstate(over="ignore"):
+        if boundary.kind == "quantized":
+            levels = images / np.float32(boundary.input_scale)
+        else:
+            std, mean = (
+                np.array(v, np.float32).reshape(-1, 1, 1) * np.float32(255)
+                for v in (boundary.std, boundary.mean)
+            )
+            levels = images * std + mean
+    low, high = (0, 255) if boundary.kind == "pixels" else (-127, 127)
+    rounded = np.rint(levels)
+    clipped = np.clip(rounded, low, high).transpose(0, 2, 3, 1).astype(boundary.input_dtype)
+    return clipped, int(np.count_nonzero((rounded < low) | (rounded > high)))
+
+
+@pytest.mark.parametrize("kind", ["pixels", "quantized"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 7])
+@pytest.mark.parametrize("extent", [(1, 1), (7, 9), (33, 31)])
+def test_native_conversion_equals_array_operations(kind: Any, channels: int, extent: tuple[int, int]) -> None:
+    rng = np.random.default_rng([channels, *extent])
+    mean, std = rng.random(channels), rng.random(channels) + 0.1
+    boundary = replace(
+        PIXELS if kind == "pixels" else QUANTIZED,
+        input_shape=(*extent, channels),
+        input_scale=0.0173,
+        mean=tuple(mean),
+        std=tuple(std),
+    )
+    images = rng.normal(0, 1.3, (3, channels, *extent)).astype(np.float32)
+    # Halves of levels, which round to even, what overflows, and the smallest numbers there are.
+    images[1] = rng.integers(-300, 300, images[1].shape) * np.float32(boundary.input_scale) / 2
+    extremes = [3e38, -3e38, 1e-45, -1e-45, 0.0, -0.0]
+    images[2] = rng.choice(extremes, images[2].shape).astype(np.float32)
+    shifted = np.frombuffer(b"x" + images.tobytes(), np.uint8)[1:].view(np.float32).reshape(images.shape)
+    expected, clipped = by_arrays(boundary, images)
+    for given in (images, np.asfortranarray(images), shifted, images[::-1]):
+        told: list[str] = []
+        result = boundary.to_integers(given, told.append)
+        np.testing.assert_array_equal(result, expected[::-1] if given.strides[0] < 0 else expected)
+        assert (told != []) == (clipped > 0.01 * images.size)
+
+
 def test_layout_is_transposed() -> None:
     x = np.arange(60, dtype=np.float32).reshape(1, 3, 4, 5)
     result = replace(QUANTIZED, input_scale=1.0).to_integers(x)
