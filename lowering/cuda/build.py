@@ -40,7 +40,7 @@ from dataclasses import dataclass, field
 from math import gcd, prod
 from typing import Any, TypeAlias
 
-from xdsl.dialects import gpu, llvm, memref, vector
+from xdsl.dialects import arith, gpu, llvm, memref, vector
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     DenseArrayBase,
@@ -265,7 +265,11 @@ class CudaBuilder(LoopBuilder):
         self.insert(gpu.BarrierOp())
 
     def shuffle_xor(self, x: Value, mask: int) -> Value:
-        """The i32 of the lane whose number differs by ``mask``; all lanes of the warp take part."""
+        """The i32 or i64 of the lane whose number differs by ``mask``; all lanes of the warp take part."""
+        if element_width(x) == 64:
+            low, high = self.truncate(x, 32), self.truncate(self.shr_unsigned(x, 32), 32)
+            low, high = (self.zero_extend(self.shuffle_xor(half, mask), 64) for half in (low, high))
+            return self.insert(arith.OrIOp(low, self.shl(high, 32))).result
         operands = [self.constant(ALL_LANES, i32), x, self.constant(mask, i32), self.constant(WARP - 1, i32)]
         return self.intrinsic("llvm.nvvm.shfl.sync.bfly.i32", operands, i32)
 

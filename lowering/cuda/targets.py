@@ -21,7 +21,8 @@ class CudaTarget:
     ``cpu`` and ``features`` are what LLVM is told, ``version`` is the compute capability times ten and
     ``ptx`` the PTX version times ten. ``mma_shape`` is the largest int8 tensor-core product, (m, n, k), or
     None; ``shared_bytes`` is what one block may use at most, ``multiprocessors`` how many are assumed where
-    a kernel's shape depends on it.
+    a kernel's shape depends on it. ``most_row_channels`` is how wide a row may be that one warp holds in its
+    registers.
     """
 
     cpu: str
@@ -34,6 +35,7 @@ class CudaTarget:
     cp_async: bool = False
     warp_reduce: bool = False
     wgmma: bool = False
+    most_row_channels: int = 2048
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from functools import cache
 from xdsl.ir import Operation
 
 from lowering.cuda.build import CudaFamily, CudaPlan
+from lowering.cuda.kernels import norm
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
 from lowering.kernels.registry import plans
@@ -15,7 +16,7 @@ from lowering.kernels.registry import plans
 @cache
 def cuda_families() -> dict[str, CudaFamily]:
     """Every family by name; a new one adds its line here."""
-    listed: tuple[CudaFamily, ...] = ()
+    listed: tuple[CudaFamily, ...] = (*norm.FAMILIES,)
     return {family.name: family for family in listed}
 
 
@@ -35,5 +36,10 @@ def plan_launch(op: Operation, target: CudaTarget) -> Launch | None:
         launch = plan(op, target)
         if launch is not None:
             return launch
-    plan_spmd = plans().get(type(op))
-    return None if plan_spmd is None else plan_spmd(op, target.spmd)
+    return plan_spmd(op, target)
+
+
+def plan_spmd(op: Operation, target: CudaTarget) -> Launch | None:
+    """The launch of the CPU's family in its SPMD form; None where there is none."""
+    plan_op = plans().get(type(op))
+    return None if plan_op is None else plan_op(op, target.spmd)
