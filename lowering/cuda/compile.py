@@ -29,14 +29,22 @@ def compile_cuda(
     installed. PassFailedException (one line) for an op that no kernel computes; ValueError for a weight that
     is missing.
     """
+    PlanMemoryPass(target.name).apply(ctx, module)
+    module.verify()
+    if dump is not None:
+        dump("plan", module_text(module))
+    return compile_planned(module, ctx, target, dump, cubin=cubin)
+
+
+def compile_planned(
+    module: ModuleOp, ctx: StoreContext, target: CudaTarget, dump: Dump | None = None, *, cubin: bool = False
+) -> CudaProgram:
+    """The same for a module at the ``plan`` level."""
 
     def note(name: str, text: Callable[[], str]) -> None:
         if dump is not None:
             dump(name, text())
 
-    PlanMemoryPass(target.name).apply(ctx, module)
-    module.verify()
-    note("plan", lambda: module_text(module))
     program = next(op for op in module.ops if isinstance(op, plan.ProgramOp))
     weights = pack_weights(program, ctx.store)
     arena = program.arena.value.data

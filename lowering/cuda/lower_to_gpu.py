@@ -266,6 +266,14 @@ def build_host(table: Sequence[Launch]) -> func.FuncOp:
     return func.FuncOp(ENTRY, FunctionType.from_lists(types, []), Region(entry))
 
 
+def device_module(functions: Sequence[gpu.FuncOp]) -> gpu.ModuleOp:
+    """``gpu.module @kernels`` of ``functions``."""
+    addressed = any(isinstance(op, llvm.AddressOfOp) for function in functions for op in function.walk())
+    body = Block([*([dynamic_shared_memory()] if addressed else []), *functions])
+    # The op's own constructor asks for a symbol reference, where its verifier wants a string.
+    return gpu.ModuleOp.create(properties={"sym_name": StringAttr(KERNELS)}, regions=[Region(body)])
+
+
 def dynamic_shared_memory() -> llvm.GlobalOp:
     """The declaration of what a launch asks for."""
     return llvm.GlobalOp(
@@ -283,12 +291,7 @@ def lower_program_to_gpu(program: plan.ProgramOp, target: CudaTarget) -> tuple[L
     assert isa(module, ModuleOp)
     kernels = CudaKernels(target)
     table = launch_table(program, kernels)
-    shared = [dynamic_shared_memory()] if any(launch.shared_bytes for launch in table) else []
-    # The op's own constructor asks for a symbol reference, where its verifier wants a string.
-    device = gpu.ModuleOp.create(
-        properties={"sym_name": StringAttr(KERNELS)}, regions=[Region(Block([*shared, *kernels.functions]))]
-    )
-    for op in (device, build_host(table)):
+    for op in (device_module(kernels.functions), build_host(table)):
         Rewriter.insert_op(op, InsertPoint.before(program))
     Rewriter.erase_op(program)
     module.attributes["gpu.container_module"] = UnitAttr()

@@ -84,7 +84,8 @@ class Operands:
         return owner.output
 
 
-def _resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> tuple[Array, Attribute]:
+def resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> tuple[Array, Attribute]:
+    """The array that a launch is passed for an operand, packed where it is a constant, and its element type."""
     if isinstance(operand, Packed):
         keys: list[str] = []
         for value in operand.constants:
@@ -181,7 +182,7 @@ def call(
 def run_op(op: Operation, operands: Operands, target: str, threads: int = 1) -> list[Array]:
     """The results of ``op`` on one image, by its kernel on ``target``, the work split over ``threads``."""
     launch = launch_of(op, target_by_name(target))
-    inputs, elements = zip(*(_resolve(operand, operands) for operand in launch.inputs), strict=True)
+    inputs, elements = zip(*(resolve(operand, operands) for operand in launch.inputs), strict=True)
     results = [
         (result_type.get_shape()[1:], result_type.element_type) for result_type in tensor_types(*op.results)
     ]
