@@ -204,16 +204,25 @@ class CudaBuilder(LoopBuilder):
 
     def of_image(self, operand: DeviceOperand, image: Operand = 0) -> Value:
         """The part of one image, a contiguous memref of the operand's shape."""
-        offset = 0 if operand.facts.shared_by_images else self.mul(image, operand.stride)
-        return self._seen(operand, offset, operand.shape)
+        return self._seen(operand, self._offset(operand, image), operand.shape)
+
+    def bytes_of_image(self, operand: DeviceOperand, image: Operand = 0) -> Value:
+        """The part of one image as ``memref<size x i8>``."""
+        size = prod(operand.shape) * operand.width // 8
+        return self._seen(operand, self._offset(operand, image), (size,), 8)
+
+    def _offset(self, operand: DeviceOperand, image: Operand) -> Operand:
+        return 0 if operand.facts.shared_by_images else self.mul(image, operand.stride)
 
     def of_all_images(self, operand: DeviceOperand) -> Value:
         """The parts of all images as ``memref<? x channels>``; the operand is contiguous, and no weight."""
         assert operand.contiguous, "images that lie apart are taken one by one"
         return self._seen(operand, 0, (DYNAMIC_INDEX, operand.shape[-1]))
 
-    def _seen(self, operand: DeviceOperand, offset: Operand, extents: Sequence[int]) -> Value:
-        kind = MemRefType(IntegerType(operand.width), extents, memory_space=GLOBAL)
+    def _seen(
+        self, operand: DeviceOperand, offset: Operand, extents: Sequence[int], width: int | None = None
+    ) -> Value:
+        kind = MemRefType(IntegerType(width or operand.width), extents, memory_space=GLOBAL)
         sizes = [self.constant(1)] if DYNAMIC_INDEX in extents else []
         view = self.insert(memref.ViewOp(operand.base, self.value(offset), sizes, kind)).result
         return self.insert(memref.AssumeAlignmentOp(view, operand.alignment)).result

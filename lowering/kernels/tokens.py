@@ -86,8 +86,8 @@ def build_patchify(b: KernelBuilder) -> None:
         _run(b, image, [y], x, patches, [patch.index], to, row_bytes, flip)
 
 
-def _check_patchify(spec: KernelSpec, target: Target) -> None:
-    """The patches tile the image."""
+def require_patches(spec: KernelSpec) -> None:
+    """Raise ValueError unless the patches tile the image."""
     config = dict(spec.config)
     height, row_bytes = config["kernel_height"], config["row_bytes"]
     assert isinstance(height, int)
@@ -104,5 +104,5 @@ PATCHIFY = KernelFamily(
     Signature({"x": "H W : i8 ui8"}, {"y": "P K : i8"}),
     {PatchifyOp: plan_patchify},
     {"kernel_height": Choice(range(1, 1 << 31)), "row_bytes": Choice(range(1, 1 << 31))},
-    _check_patchify,
+    lambda spec, target: require_patches(spec),
 )
