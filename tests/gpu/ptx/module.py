@@ -150,16 +150,16 @@ def _parameter_bytes(kernel: Kernel, arguments: Sequence[Buffer | int | bytes]) 
         start, size = kernel.parameters[parameter.name]
         if isinstance(argument, Buffer):
             content = argument.base.to_bytes(8, "little")
-            if parameter.pointer and argument.base % parameter.align:
+            if parameter.pointee_align and argument.base % parameter.pointee_align:
                 raise PTXError(
-                    f"kernel {name}: {parameter.name} is promised at multiples of {parameter.align} bytes, "
+                    f"kernel {name}: {parameter.name} is promised at multiples of {parameter.pointee_align} bytes, "
                     f"and buffer {argument.name} is not there"
                 )
         elif isinstance(argument, int):
             content = (argument & ((1 << (8 * size)) - 1)).to_bytes(size, "little")
         else:
             content = argument
-        if len(content) != size or (parameter.pointer and not isinstance(argument, Buffer)):
+        if len(content) != size or (parameter.pointee_align is not None and not isinstance(argument, Buffer)):
             raise PTXError(
                 f"kernel {name}: {parameter.name} takes {size} bytes, and {argument!r:.60} does not fit"
             )

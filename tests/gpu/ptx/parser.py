@@ -121,9 +121,12 @@ def _parameters(text: str) -> list[Parameter]:
         if found is None:
             raise PTXError(f"a parameter that is not understood: {item}")
         size = type_bytes(found["type"])
-        pointer = found["pointer"] is not None
+        pointee = None
+        if found["pointer"] is not None:
+            promise = re.search(r"\.align\s+(\d+)", found["pointer"])
+            pointee = int(promise[1]) if promise else 1
         align = int(found["outer"] or size)
-        parameters.append(Parameter(found["name"], size * int(found["count"] or 1), align, pointer))
+        parameters.append(Parameter(found["name"], size * int(found["count"] or 1), align, pointee))
     return parameters
 
 

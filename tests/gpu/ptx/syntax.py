@@ -75,12 +75,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A kernel's or function's parameter of ``size`` bytes; ``pointer`` where it is marked ``.ptr``."""
+    """A kernel's or function's parameter of ``size`` bytes.
+
+    ``pointee_align``: what the address in a parameter that is marked ``.ptr`` is promised to be a multiple of.
+    """
 
     name: str
     size: int
     align: int
-    pointer: bool = False
+    pointee_align: int | None = None
 
 
 @dataclass
