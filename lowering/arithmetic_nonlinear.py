@@ -11,7 +11,7 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i1
 
 from ivit_dialect.ops.nonlinear import INT32_MAX, NEWTON_START, NEWTON_STEPS
-from lowering.kernels.build import LoopBuilder, Operand, Value
+from lowering.kernels.build import LoopBuilder, Operand, Value, element_width
 
 ROOT_START = 3 << 29
 ROOT_STEPS = 4
@@ -121,6 +121,11 @@ def shiftgelu_argument(b: LoopBuilder, x: Value) -> Value:
     return b.add(b.add(b.add(x, b.shr(x, 1)), b.shr(x, 3)), b.shr(x, 4))
 
 
+def low_half(b: LoopBuilder, x: Value) -> Value:
+    """i64 lanes whose values fit 32 bits, said so that processors multiply their low halves alone."""
+    return b.shr(b.shl(x, 32), 32)
+
+
 class BiasedRoundingShift:
     """``(x + 2^(shift-1)) >> shift`` of i64 ``|x| < 2^61``, the result fitting i32; ``shift`` in [1, 61].
 
@@ -133,20 +138,21 @@ class BiasedRoundingShift:
         self._b = b
         half = b.shl(b.constant(1, shift.type), b.sub(shift, 1))
         lift = b.add(half, SHIFT_BIAS)
-        lower = b.truncate(b.shr_unsigned(b.constant(SHIFT_BIAS, shift.type), shift), 32)
+        lower = b.shr_unsigned(b.constant(SHIFT_BIAS, shift.type), shift)
         self._lift, self._shift, self._lower = (
             b.broadcast(v, count) if count else v for v in (lift, shift, lower)
         )
 
     def __call__(self, x: Value) -> Value:
-        """The shifted value, in i32."""
+        """The shifted value, in i64."""
         b = self._b
-        lifted = b.shr_unsigned(b.add(x, self._lift), self._shift)
-        return b.sub(b.truncate(lifted, 32), self._lower)
+        return b.sub(b.shr_unsigned(b.add(x, self._lift), self._shift), self._lower)
 
 
 class Affine:
-    """``(x * scale + offset) >> shift`` of i32 ``x`` and ``scale``, i64 ``offset``: floor, not yet clamped.
+    """``(x * scale + offset) >> shift`` of i32 ``scale``, i64 ``offset``: floor, not yet clamped.
+
+    ``x`` is i32, or i64 of values that fit i32.
 
     ``form`` ``mulhi`` (shift >= 33) needs only the high half of the sum and gives i32; ``wide`` gives i64.
     The splat of the i64 scalar ``shift`` in ``count`` lanes (0: a scalar) is made where the object is.
@@ -161,7 +167,8 @@ class Affine:
     def __call__(self, x: Value, scale: Value, offset: Value) -> Value:
         """All three of the same number of lanes."""
         b = self._b
-        total = b.add(b.mul(b.sign_extend(x, 64), b.sign_extend(scale, 64)), offset)
+        wide = low_half(b, x) if element_width(x) == 64 else b.sign_extend(x, 64)
+        total = b.add(b.mul(wide, b.sign_extend(scale, 64)), offset)
         if not self._wide:
             total = b.truncate(b.shr_unsigned(total, 32), 32)
         return b.shr(total, self._shift)

@@ -42,6 +42,7 @@ NOT_INLINED = ArrayAttr([StringAttr("noinline")])
 """LLVM would make one large function of the entry, its barriers and the kernels that are called once, which
 takes longer to compile and runs no faster."""
 
+
 def _refused(launch: plan.LaunchOp, reason: str) -> PassFailedException:
     return PassFailedException(
         f"lower-to-loops: {location_text(launch)}: {launch.name} {launch.kernel} {reason}"

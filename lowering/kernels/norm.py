@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from xdsl.dialects.builtin import i64
+
 from ivit_dialect.ops.nonlinear import (
     INT32_MAX,
     LAYERNORM_FRACTION_BITS,
@@ -19,11 +21,13 @@ from lowering.arithmetic_nonlinear import (
     Affine,
     BiasedRoundingShift,
     floor_div,
+    low_half,
     newton_sqrt,
     rsqrt,
 )
 from lowering.kernels.base import KernelBuilder, KernelFamily, Launch, Packed
-from lowering.kernels.build import Operand, Value, shape
+from lowering.kernels.build import Operand, Value, shape, vector_type
+from lowering.kernels.dot import dot
 from lowering.kernels.elements import (
     FORM,
     Reduction,
@@ -41,6 +45,11 @@ from lowering.kernels.elements import (
 )
 from lowering.kernels.signature import Signature
 from lowering.targets import Target
+
+STATISTICS = 16
+"""Rows whose statistics are kept before they are normalised."""
+
+LOW_HALF = (1 << 32) - 1
 
 
 def norm_launch(kernel: str, op: NormOp, scalars: dict[str, int]) -> Launch:
@@ -83,34 +92,70 @@ class NormRows:
 def build_layernorm(b: KernelBuilder) -> None:
     """Sum and sum of squares, then ``(C*x - s) * f`` shifted to Q20 and its affine.
 
-    ``f`` may be 2^31, one more than i32 holds; ``-f`` fits: the product is of ``s - C*x`` and ``-f``.
+    ``f`` may be 2^31, one more than i32 holds; ``-f`` fits: the product is of ``s - C*x`` and ``-f``. The
+    statistics of some rows are computed one after the other, so that the divisions of one row go on while the
+    next is summed.
     """
     rows = NormRows(b)
+    totals, factors, shifts = (b.alloca([STATISTICS], 64) for _ in range(3))
     first, last = b.my_share(rows.count)
-    with b.loop(first, last) as row:
+    with b.loop(first, last, STATISTICS) as block:
+        end = b.min(last, b.add(block.index, STATISTICS))
+        with b.loop(block.index, end) as row:
+            total, squares = moments(b, rows, row.index)
+            variance = b.sub(b.mul(squares, rows.channels), b.mul(total, total))
+            mantissa, exponent = rsqrt(b, b.add(variance, b.scalars["epsilon"]))
+            place = b.sub(row.index, block.index)
+            b.store(total, totals, place)
+            b.store(b.sub(0, mantissa), factors, place)
+            b.store(b.sub(exponent, LAYERNORM_FRACTION_BITS), shifts, place)
+        with b.loop(block.index, end) as row:
+            place = b.sub(row.index, block.index)
+            total, factor, shift = (b.load(x, place) for x in (totals, factors, shifts))
+            _normalise(b, rows, row.index, total, factor, shift)
 
-        def moments(i: Operand, lanes: int) -> list[Value]:
-            x = load_wide(b, rows.source, [row.index, i], lanes, 32)
-            return [x, b.zero_extend(b.mul(x, x), 64)]
 
-        total, squares = reduce_lanes(b, rows.channels, rows.step, [Reduction(32), Reduction(64)], moments)
-        wide = b.sign_extend(total, 64)
-        variance = b.sub(b.mul(squares, rows.channels), b.mul(wide, wide))
-        mantissa, exponent = rsqrt(b, b.add(variance, b.scalars["epsilon"]))
-        factor = b.truncate(b.sub(0, mantissa), 32)
-        shift = b.sub(exponent, LAYERNORM_FRACTION_BITS)
-        counts = (rows.step, 0)
-        totals = {n: splat(b, total, n) for n in counts}
-        factors = {n: b.sign_extend(splat(b, factor, n), 64) for n in counts}
-        shifts = {n: BiasedRoundingShift(b, shift, count=n) for n in counts}
+def moments(b: KernelBuilder, rows: NormRows, row: Value) -> tuple[Value, Value]:
+    """Sum and sum of squares of a row's elements, i64. The sum fits 32 bits, as do two squares, unsigned."""
+    pairs = b.target.pair_dot
+    step = b.target.lanes(16)
+    whole = rows.channels - rows.channels % step
+    total, squares = b.constant(0, i64), b.constant(0, i64)
+    if whole:
+        zero, ones = (
+            b.constant(n, vector_type(*kind)) for n, kind in ((0, (step // 2, 32)), (1, (step, 16)))
+        )
+        with b.loop(0, whole, step, carried=[zero, b.constant(0, vector_type(step // 4, 64))]) as loop:
+            sums, sums_of_squares = loop.carried
+            x = load_wide(b, rows.source, [row, loop.index], step, 16)
+            squared = b.bitcast(dot(b, pairs, zero, x, x), 64)
+            even = b.add(sums_of_squares, b.and_(squared, LOW_HALF))
+            loop.carry(dot(b, pairs, sums, x, ones), b.add(even, b.shr_unsigned(squared, 32)))
+        total = b.sign_extend(Reduction(32).across(b, loop.results[0]), 64)
+        squares = Reduction(64).across(b, loop.results[1])
+    if whole < rows.channels:
+        with b.loop(whole, rows.channels, carried=[total, squares]) as loop:
+            x = load_wide(b, rows.source, [row, loop.index], 0, 64)
+            loop.carry(b.add(loop.carried[0], x), b.add(loop.carried[1], b.mul(x, x)))
+        total, squares = loop.results
+    return total, squares
 
-        def normalise(i: Operand, lanes: int) -> None:
-            x = load_wide(b, rows.source, [row.index, i], lanes, 32)
-            centred = b.sub(totals[lanes], b.mul(x, rows.channels))
-            product = b.mul(b.sign_extend(centred, 64), factors[lanes])
-            rows.finish(shifts[lanes](product), row.index, i, lanes)
 
-        each_lane(b, rows.channels, rows.step, normalise)
+def _normalise(
+    b: KernelBuilder, rows: NormRows, row: Value, total: Value, factor: Value, shift: Value
+) -> None:
+    """A row by its sum, ``-f`` and the shift of the product, in i64."""
+    counts = (rows.step, 0)
+    totals, factors = ({n: splat(b, x, n) for n in counts} for x in (total, low_half(b, factor)))
+    shifts = {n: BiasedRoundingShift(b, shift, count=n) for n in counts}
+
+    def normalise(i: Operand, lanes: int) -> None:
+        x = load_wide(b, rows.source, [row, i], lanes, 64)
+        difference = b.sub(totals[lanes], b.mul(x, rows.channels))
+        product = b.mul(low_half(b, difference), factors[lanes])
+        rows.finish(shifts[lanes](product), row, i, lanes)
+
+    each_lane(b, rows.channels, rows.step, normalise)
 
 
 def centred(b: KernelBuilder, rows: NormRows, row: Value) -> Callable[[Operand, int], Value]:
