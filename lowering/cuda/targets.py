@@ -109,3 +109,52 @@ def cuda_target(name: str) -> CudaTarget:
     if name not in CUDA_TARGETS:
         raise ValueError(f"unknown GPU target '{name}', expected one of {', '.join(CUDA_TARGETS)}")
     return CUDA_TARGETS[name]
+
+
+@dataclass(frozen=True)
+class GemmTile:
+    """What a block of a GEMM computes: ``rows`` by ``columns``, by ``warps`` (along rows, along columns).
+
+    ``stages`` parts of ``depth`` inputs are in shared memory at once. ``blocks`` of them run on one
+    multiprocessor side by side. ``rate`` is how many products a multiprocessor makes then in the time of one
+    of the widest tile, in percent (fewer fragments are used twice in narrow ones).
+    """
+
+    rows: int
+    columns: int
+    depth: int
+    stages: int
+    warps: tuple[int, int]
+    blocks: int
+    rate: int
+
+    @property
+    def threads(self) -> int:
+        """Of a block."""
+        return self.warps[0] * self.warps[1] * WARP
+
+    @property
+    def warp_rows(self) -> int:
+        """Rows of a warp."""
+        return self.rows // self.warps[0]
+
+    @property
+    def warp_columns(self) -> int:
+        """Columns of a warp."""
+        return self.columns // self.warps[1]
+
+    @property
+    def stage_bytes(self) -> int:
+        """Shared memory of a stage: its rows, then its columns."""
+        return (self.rows + self.columns) * self.depth
+
+    @property
+    def shared_bytes(self) -> int:
+        """Shared memory of a block."""
+        return self.stages * self.stage_bytes
+
+
+GEMM_TILES = {
+    "64x128": GemmTile(64, 128, 64, 4, (2, 2), 3, 100),
+}
+"""By name. Warps have 16-row and 16-column multiples, threads copy whole numbers of 16 bytes."""

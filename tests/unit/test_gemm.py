@@ -51,8 +51,8 @@ def multipliers(rng: np.random.Generator, count: int) -> Array:
     return np.maximum(integers(rng, np.int32, (count,)), -INT32_MAX)
 
 
-def run_and_expect(case: Case, target: str, threads: int) -> tuple[Array, Array]:
-    """What native code and the reference make of one image."""
+def layer(case: Case) -> tuple[LinearOp, Operands, Array]:
+    """The op, its operands for one image, and what the reference makes of them."""
     rng = np.random.default_rng(case.seed)
     operands = Operands()
     lead = (case.rows,) if case.rows else ()
@@ -95,6 +95,12 @@ def run_and_expect(case: Case, target: str, threads: int) -> tuple[Array, Array]
         tensor_type([DYNAMIC_INDEX, *expected.shape], case.out),
         **given_,
     )
+    return op, operands, expected
+
+
+def run_and_expect(case: Case, target: str, threads: int) -> tuple[Array, Array]:
+    """What native code and the reference make of one image."""
+    op, operands, expected = layer(case)
     return run_op(op, operands, target, threads)[0], expected
 
 

@@ -1,0 +1,110 @@
+"""``ivit.linear`` as a tiled GEMM: a block has a tile of rows by columns, its warps parts of the tile.
+
+Rows are those of all images together. Activations and weights go through shared memory (``gemm_staging``),
+sums stay in registers (``gemm_mma``) from the bias, with which they begin, to the end (``gemm_epilogue``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ivit_dialect.element_types import held_bits
+from ivit_dialect.ops.linear import LinearOp
+from ivit_dialect.types import tensor_types
+from lowering.cuda.build import CudaBuilder, CudaFamily, Geometry
+from lowering.cuda.kernels.gemm_epilogue import Epilogue
+from lowering.cuda.kernels.gemm_mma import MmaProducts
+from lowering.cuda.kernels.gemm_rows import ImageRows
+from lowering.cuda.kernels.gemm_staging import AsyncStaging, Copies, RegisterStaging
+from lowering.cuda.targets import GEMM_TILES, CudaTarget, GemmTile
+from lowering.kernels.base import KernelSpec, Launch, Packed
+from lowering.kernels.gemm import LINEAR, plan_linear
+from lowering.kernels.lookup import require_entries
+from lowering.kernels.signature import Choice, Config, Signature, require_shape
+from lowering.packing import PACKINGS
+from runtime.cuda_program import ONE, Extent
+
+EPILOGUE = ("requant", "lookup", "residual")
+"""Of the config: as the CPU's kernel has it."""
+
+
+def plan_cuda_linear(op: LinearOp, target: CudaTarget) -> Launch | None:
+    """As on the CPU, with the weights in fragments; None where activations have more than 8 bits."""
+    if target.mma_shape is None or held_bits(tensor_types(op.input)[0].element_type) != 8:
+        return None
+    name = "64x128"
+    tile = GEMM_TILES[name]
+    launch = plan_linear(op, replace(target.spmd, tile_columns=tile.columns))
+    x, _, *rest = launch.inputs
+    weight = Packed((op.weight,), "fragments", packing_parameters(tile))
+    config = {key: value for key, value in launch.config.items() if key in EPILOGUE}
+    return replace(launch, kernel="cuda_linear", inputs=(x, weight, *rest), config={**config, "tile": name})
+
+
+def packing_parameters(tile: GemmTile) -> tuple[int, int, int]:
+    """Of ``fragments``."""
+    return tile.columns, tile.depth, tile.warp_columns
+
+
+def tile_of(config: Config) -> GemmTile:
+    """The tile that a launch names."""
+    return GEMM_TILES[str(config["tile"])]
+
+
+def build_cuda_linear(b: CudaBuilder) -> Geometry:
+    """A grid of tiles, rows first."""
+    tile, (per_image, columns) = tile_of(b.config), b.outputs[0].shape
+    rows = ImageRows(b, per_image)
+    first_row = b.mul(b.from_index(b.block_id("x"), 32), tile.rows)
+    copies = Copies(b, tile, rows, first_row)
+    staging = AsyncStaging(copies) if AsyncStaging.takes(copies) else RegisterStaging(copies)
+    products = MmaProducts(b, tile)
+    column = b.add(b.mul(b.from_index(b.block_id("y"), 32), tile.columns), products.first_column)
+    epilogue = Epilogue(b, rows, column, products.run)
+    sums = staging.run(products.start(epilogue.of_columns(b.inputs[2])), products.stage)
+    for line, run in products.lines(sums):
+        epilogue.write(b.add(first_row, line), run)
+    grid = Extent(per_image, tile.rows, batched=True), Extent(-(-columns // tile.columns)), ONE
+    return Geometry(tile.threads, grid, staging.shared_bytes)
+
+
+def _signature(config: Config) -> Signature:
+    """As the CPU's kernel of the same epilogue, but for the weights, which are bytes."""
+    assert not isinstance(LINEAR.signature, Signature)
+    known = LINEAR.signature({key: value for key, value in config.items() if key in EPILOGUE})
+    return replace(known, ins={**known.ins, "x": "R K : i2..i8", "weight": "P S W : i2..i8"})
+
+
+def _check(spec: KernelSpec, target: CudaTarget) -> None:
+    """Constants are packed for the tile, lookup and residual have a requant before them."""
+    config = dict(spec.config)
+    if target.mma_shape is None:
+        raise ValueError(f"needs tensor cores, which {target.name} has not")
+    for name in ("lookup", "residual"):
+        if name in config and "requant" not in config:
+            raise ValueError(f"has the config '{name}', which needs 'requant'")
+    if "lookup" in config and "residual" in config:
+        raise ValueError("has both of the config 'lookup' and 'residual'")
+    ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
+    tile = tile_of(config)
+    padded = PACKINGS["columns"].shape([(outer,)], (tile.columns,))
+    require_shape("weight", weight, PACKINGS["fragments"].shape([(outer, inner)], packing_parameters(tile)))
+    require_shape("bias", bias, padded)
+    if "requant" in config and more[0] != (1,):
+        require_shape("multipliers", more[0], padded)
+    if "lookup" in config:
+        require_entries(more[1], more[1][0].bit_length() - 1)
+
+
+LINEAR_MMA = CudaFamily(
+    "cuda_linear",
+    build_cuda_linear,
+    _signature,
+    {LinearOp: plan_cuda_linear},
+    {
+        "tile": Choice(tuple(GEMM_TILES)),
+        **{name: LINEAR.config[name] for name in EPILOGUE},
+    },
+    _check,
+)
+FAMILIES = (LINEAR_MMA,)
