@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
+from emulated import EMULATED, EmulatedObject
 from numpy.typing import NDArray
 from xdsl.context import Context
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, ModuleOp, TensorType
@@ -18,7 +19,7 @@ from ivit_dialect.element_types import element_format, numpy_dtype
 from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.types import tensor_types, ui8
 from lowering.compile import lower_to_llvm
-from lowering.emit_object import MachineSpec, ObjectCode, compile_module
+from lowering.emit_object import MachineSpec, compile_module
 from lowering.kernels.base import KernelSpec, Launch, Packed, Viewed, build_function
 from lowering.kernels.registry import families, plans
 from lowering.packing import PACKINGS
@@ -85,7 +86,7 @@ class Operands:
 
 
 def resolve(operand: SSAValue | Viewed | Packed, operands: Operands) -> tuple[Array, Attribute]:
-    """The array that a launch is passed for an operand, packed where it is a constant, and its element type."""
+    """The array that a launch gets for an operand, packed where it is a constant, and its element type."""
     if isinstance(operand, Packed):
         keys: list[str] = []
         for value in operand.constants:
@@ -138,13 +139,34 @@ def loops_module(spec: KernelSpec, target: Target) -> ModuleOp:
 
 
 @cache
-def compiled(spec: KernelSpec, target_name: str) -> tuple[LoadedObject, ObjectCode]:
-    """A kernel as native code."""
+def compiled(spec: KernelSpec, target_name: str) -> bytes:
+    """A kernel as object code."""
     target = target_by_name(target_name)
     module = loops_module(spec, target)
     lower_to_llvm(module, Context())
-    code = compile_module(module, MachineSpec(target.triple, target.cpu, target.features))
-    return LoadedObject(code.object_code, ["kernel"]), code
+    return compile_module(module, MachineSpec(target.triple, target.cpu, target.features)).object_code
+
+
+Function: TypeAlias = Callable[[Sequence[NDArray[np.uint8]], Sequence[int]], None]
+
+
+@cache
+def loaded(spec: KernelSpec, target: str) -> Function:
+    """A kernel on this machine: a function of memories and numbers."""
+    code = LoadedObject(compiled(spec, target), ["kernel"])
+
+    def function(memories: Sequence[NDArray[np.uint8]], numbers: Sequence[int]) -> None:
+        arguments = [ctypes.c_void_p(memory.ctypes.data) for memory in memories]
+        native = ctypes.CFUNCTYPE(None)(code.address("kernel"))
+        native(*arguments, *map(ctypes.c_int64, numbers))
+
+    return function
+
+
+def emulated(spec: KernelSpec, target: str) -> Function:
+    """A kernel in an emulator: the same."""
+    code = EmulatedObject(compiled(spec, target), target_by_name(target))
+    return lambda memories, numbers: code.call("kernel", *memories, *numbers)
 
 
 def _aligned(count: int) -> NDArray[np.uint8]:
@@ -162,18 +184,20 @@ def _placed(array: Array) -> NDArray[np.uint8]:
 def call(
     spec: KernelSpec, target: str, inputs: Sequence[Array], scalars: Mapping[str, int], threads: int
 ) -> list[NDArray[np.uint8]]:
-    """Run every thread's share, one after the other; the outputs' bytes. Guards must be intact."""
+    """Run every thread's share, one after the other; the outputs' bytes. Guards must be intact.
+
+    Where this machine cannot run ``target``, an emulator does.
+    """
     memories = [_placed(array) for array in inputs]
     outputs = [byte_size(kind) for kind in spec.memrefs[spec.inputs :]]
     guarded = [_aligned(count + GUARD) for count in outputs]
     for memory in guarded:
         memory[:] = 0xA5
-    loaded, _ = compiled(spec, target)
-    arguments = [ctypes.c_void_p(m.ctypes.data) for m in (*memories, *guarded)]
-    numbers = [ctypes.c_int64(scalars[name]) for name in spec.scalars]
-    function = ctypes.CFUNCTYPE(None)(loaded.address("kernel"))
+    elsewhere = target in EMULATED and target not in TARGETS
+    function = (emulated if elsewhere else loaded)(spec, target)
+    numbers = [scalars[name] for name in spec.scalars]
     for thread in range(threads):
-        function(*arguments, *numbers, ctypes.c_int64(thread), ctypes.c_int64(threads))
+        function([*memories, *guarded], [*numbers, thread, threads])
     for memory, count in zip(guarded, outputs, strict=True):
         assert (memory[count:] == 0xA5).all(), "the kernel wrote past its output"
     return [memory[:count] for memory, count in zip(guarded, outputs, strict=True)]
