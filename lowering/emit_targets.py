@@ -1,4 +1,4 @@
-"""Output targets: ``ivit-opt -t llvm-ir`` and ``-t assembly`` write a module of the ``llvm`` level.
+"""Output targets: ``ivit-opt -t llvm-ir``, ``-t assembly`` and ``-t ptx`` write a module of the ``llvm`` level.
 
 xDSL's own target ``llvm`` drops linkage and function attributes and knows none of ``llvm_ext``; these go
 through the project's own emission.
@@ -54,3 +54,18 @@ class AssemblyTarget(Target):
         spec = _spec(self.triple, self.cpu, self.features)
         text = emit_llvm(module, triple=spec.triple, data_layout=spec.data_layout())
         output.write(compile_to_assembly(text, spec))
+
+
+@dataclass(frozen=True)
+class PTXTarget(Target):
+    """PTX of a module of GPU kernels for ``target`` (``cuda:sm_80``); what that one lacks is refused."""
+
+    name = "ptx"
+
+    target: str
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        from lowering.cuda.emit_ptx import emit_ptx
+        from lowering.cuda.targets import cuda_target
+
+        output.write(emit_ptx(module, cuda_target(self.target)))

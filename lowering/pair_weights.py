@@ -28,6 +28,7 @@ from ivit_dialect.ops.elementwise import ConstantOp
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.store import WeightStore, emit_remark, store_of
 from ivit_dialect.types import IntegerTensor, tensor_types
+from lowering.cuda.targets import is_cuda
 from lowering.kernels.gemm import EXTRA_STEPS
 from lowering.packing import PACKINGS
 from lowering.pairs.order import pair_order
@@ -61,6 +62,8 @@ class PairWeightsPass(ModulePass):
     target: str = "host"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if is_cuda(self.target):
+            return
         try:
             target = target_by_name(self.target)
         except ValueError as error:

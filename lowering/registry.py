@@ -35,6 +35,7 @@ _DIALECTS = {
 _TARGETS = {
     "assembly": "AssemblyTarget",
     "llvm-ir": "LLVMIRTarget",
+    "ptx": "PTXTarget",
 }
 
 

@@ -29,10 +29,11 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.hints import isa
 from lowering.cuda.build import SHARED, SHARED_ALIGNMENT
-from lowering.dialect_conversion import Conversion, Converter, convert_ops, fail, refuse_rest
+from lowering.dialect_conversion import Conversion, Converter, convert_ops, refuse_rest
 from lowering.kernels.build import INDEX
 
 _REGISTERS: dict[type[Operation], str] = {
@@ -88,7 +89,9 @@ def _shared_memory(function: gpu.FuncOp) -> None:
 def _function(function: gpu.FuncOp) -> None:
     """``gpu.func`` as ``func.func`` with the attributes of a kernel."""
     if function.kernel is None:
-        fail(function, "only kernels are converted")
+        raise PassFailedException(
+            f"convert-gpu-to-llvm: gpu.func @{function.sym_name.data}: only kernels are converted"
+        )
     sizes = function.known_block_size
     attributes: dict[str, Attribute] = {"nvvm.kernel": UnitAttr()}
     if sizes is not None:
