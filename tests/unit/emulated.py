@@ -24,6 +24,8 @@ from unicorn.riscv_const import (
 from lowering.compile import CompiledProgram
 from lowering.emit_object import MachineSpec, compile_llvm_ir
 from lowering.targets import TARGETS, Target, target_by_name
+from runtime.executable import BARRIER_BYTES
+from runtime.program import NativeProgram
 
 Argument: TypeAlias = "int | NDArray[Any]"
 
@@ -216,10 +218,10 @@ class EmulatedObject:
             array[...] = np.frombuffer(data, array.dtype).reshape(array.shape)
 
 
-def emulated_call(program: CompiledProgram, images: NDArray[Any]) -> NDArray[Any]:
-    """What a compiled program makes of images, with one thread."""
-    output = np.zeros((len(images), *program.output_shape), program.output_dtype)
-    arena, barrier = np.full(program.arena_bytes, 0x5A, np.uint8), np.zeros(64, np.uint8)
+def emulated_call(
+    program: CompiledProgram | NativeProgram, images: NDArray[Any], output: NDArray[Any]
+) -> None:
+    """Fill ``output`` with what a compiled program makes of images, with one thread."""
+    arena, barrier = np.full(program.arena_bytes, 0x5A, np.uint8), np.zeros(BARRIER_BYTES, np.uint8)
     code = EmulatedObject(program.object_code, target_by_name(program.target))
     code.call(program.entry, len(images), images, output, arena, program.weights.copy(), barrier, 0, 1)
-    return output
