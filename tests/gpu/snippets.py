@@ -16,8 +16,10 @@ HEADER = ".version 8.0\n.target sm_90\n.address_size 64\n"
 ELEMENTWISE_BLOCK = 128
 
 
-def kernel(parameters: str, body: str, *, module: str = "", block: int = 0) -> str:
+def kernel(parameters: str, body: str, *, module: str = "", variables: str = "", block: int = 0) -> str:
     """A module with one kernel ``k``: parameters ``"ptr a, u32 n"``, registers %r, %rd, %rs, %p declared.
+
+    ``module`` is declared outside the kernel, ``variables`` inside.
 
     Pointers are loaded into registers of their names; an integer ``n`` too.
     """
@@ -36,7 +38,7 @@ def kernel(parameters: str, body: str, *, module: str = "", block: int = 0) -> s
     return (
         f"{HEADER}{module}\n.visible .entry k({', '.join(declared)})\n{reqntid}{{\n"
         ".reg .pred %p<16>;\n.reg .b16 %rs<32>;\n.reg .b32 %r<64>;\n.reg .b64 %rd<32>;\n"
-        + "\n".join(loads)
+        + "\n".join([variables, *loads])
         + f"\n{body}\nret;\n}}\n"
     )
 

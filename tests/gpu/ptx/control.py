@@ -130,6 +130,7 @@ def _return(flow: Flow, instruction: Instruction) -> Control:
             return -1
         if leaves:
             slot.alive[active] = False
+            slot.unpark()
         else:
             return_from_call(slot, flow.name, active)
         return -1

@@ -191,12 +191,11 @@ class Machine:
                 if together is None:
                     return done + 1
                 lanes = together
+            counters.count(place, slot.warps(lanes))
             active: Lanes | None = lanes
             if step.guard >= 0:
                 active = self._guarded(slot, step, lanes)
             done += 1
-            if active is not None:
-                counters.count(place, slot.warps(active))
             if step.control is None:
                 if active is not None and step.run is not None:
                     step.run(slot, active)

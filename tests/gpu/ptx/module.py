@@ -152,8 +152,8 @@ def _parameter_bytes(kernel: Kernel, arguments: Sequence[Buffer | int | bytes]) 
             content = argument.base.to_bytes(8, "little")
             if parameter.pointee_align and argument.base % parameter.pointee_align:
                 raise PTXError(
-                    f"kernel {name}: {parameter.name} is promised at multiples of {parameter.pointee_align} bytes, "
-                    f"and buffer {argument.name} is not there"
+                    f"kernel {name}: {parameter.name} is promised at multiples of "
+                    f"{parameter.pointee_align} bytes, and buffer {argument.name} is not there"
                 )
         elif isinstance(argument, int):
             content = (argument & ((1 << (8 * size)) - 1)).to_bytes(size, "little")

@@ -174,6 +174,12 @@ class Slot:
             both = np.union1d(there, lanes)
             self.fragments[place] = ALL if len(both) == self.size else both
 
+    def unpark(self) -> None:
+        """Lanes have ended: those that waited for the rest of their warp may find it complete."""
+        parked, self.parked = self.parked, {}
+        for place, lanes in parked.items():
+            self.join(place, lanes)
+
     def where(self, lane: int) -> str:
         """``CTA (x, y, z), thread (x, y, z)`` of a lane."""
         of = {name: int(values[lane]) for name, values in self.specials.items()}

@@ -77,7 +77,7 @@ class Variable:
 class Parameter:
     """A kernel's or function's parameter of ``size`` bytes.
 
-    ``pointee_align``: what the address in a parameter that is marked ``.ptr`` is promised to be a multiple of.
+    ``pointee_align``: of a parameter marked ``.ptr``: what its address is promised to be a multiple of.
     """
 
     name: str
