@@ -303,7 +303,8 @@ def test_poison_that_nobody_uses_is_no_error() -> None:
     """The operand not chosen, bytes not selected, a store by other lanes."""
     body = THREAD + (
         "setp.eq.s32 %p1, 0, 0; selp.b32 %r1, 5, %r2, %p1; prmt.b32 %r3, %r1, %r2, 0x3210U;"
-        "setp.lt.u32 %p2, %r63, 8; @%p2 mov.b32 %r4, %r3; mad.wide.u32 %rd1, %r63, 4, out; @%p2 st.global.b32 [%rd1], %r4;"
+        "setp.lt.u32 %p2, %r63, 8; @%p2 mov.b32 %r4, %r3;"
+        "mad.wide.u32 %rd1, %r63, 4, out; @%p2 st.global.b32 [%rd1], %r4;"
     )
     out = np.zeros(8, np.int32)
     launch("ptr out", body, [out])
