@@ -161,19 +161,39 @@ def _features(machine: Target) -> str:
 
 
 def target_of(target: str) -> Target | CudaTarget:
-    """The processor or GPU called ``target``, this machine for ``cpu``; ValueError names the choices."""
-    from lowering.cuda.targets import cuda_target, is_cuda
+    """The processor or GPU called ``target``; ``cpu`` and ``cuda`` are those at hand.
 
+    ValueError names the choices.
+    """
+    from lowering.cuda.targets import PREFIX, cuda_target, is_cuda
+
+    if target == PREFIX:
+        return gpu_at_hand()
     return cuda_target(target) if is_cuda(target) else machine_of(target)
+
+
+def gpu_at_hand() -> CudaTarget:
+    """The target of this machine's first GPU. ValueError, one line, where there is none."""
+    from lowering.cuda.targets import CUDA_TARGETS, PREFIX, cuda_target_for
+    from runtime.cuda.devices import open_device
+    from runtime.cuda.driver import CudaError
+
+    try:
+        return cuda_target_for(*open_device().capability)
+    except (CudaError, ValueError) as error:
+        raise ValueError(
+            f"target {PREFIX!r} is the GPU of this machine: {error}; for another, none is needed:"
+            f" choose one of {', '.join(CUDA_TARGETS)}"
+        ) from error
 
 
 def machine_of(target: str) -> Target:
     """The processor called ``target``, or this machine for ``cpu``; ValueError names the choices."""
-    from lowering.cuda.targets import CUDA_TARGETS
+    from lowering.cuda.targets import CUDA_TARGETS, PREFIX
     from lowering.targets import TARGETS, target_by_name
 
     if target != HOST and target not in TARGETS:
-        choices = ", ".join((*TARGETS, *CUDA_TARGETS))
+        choices = ", ".join((*TARGETS, PREFIX, *CUDA_TARGETS))
         raise ValueError(f"unknown target {target!r}: choose {HOST} (this machine) or one of {choices}")
     return target_by_name("host" if target == HOST else target)
 

@@ -68,9 +68,7 @@ def require_code(emitted: str, target: str) -> None:
     if not is_cuda(target):
         raise ValueError(f"--emit {emitted}: GPU targets only: choose --target {' or '.join(CUDA_TARGETS)}")
     if emitted == "cubin" and find_ptxas() is None:
-        raise ValueError(
-            "--emit cubin: no ptxas: install CUDA's, or emit ptx, which drivers take too"
-        )
+        raise ValueError("--emit cubin: no ptxas: install CUDA's, or emit ptx, which drivers take too")
 
 
 def gpu_code(program: Program, emitted: str) -> bytes:
@@ -104,8 +102,8 @@ def run(options: argparse.Namespace) -> None:
     check_suffix(options.model)
     check_new(output, (options.model, options.calibration))
     if output.suffix != suffix:
-        what = "a compiled model" if suffix == FORMATS["ivit"] else f"a file of {options.emit}"
-        raise ValueError(f"{output}: the name of {what} ends in {suffix}")
+        what = "a compiled model's" if options.emit == "ivit" else f"the {options.emit} file's"
+        raise ValueError(f"{output}: {what} name ends in {suffix}")
     with progress("compile") as report:
         report("read", 0, 0)
         source = open_source(options.model)

@@ -37,11 +37,12 @@ class TargetAction(argparse.Action):
 
 
 def _print_targets() -> None:
-    from lowering.cuda.targets import CUDA_TARGETS
+    from lowering.cuda.targets import CUDA_TARGETS, PREFIX
     from lowering.targets import TARGETS, host_targets
 
     here = {target.name for target in host_targets()}
     for name in TARGETS:
         stdout.print(f"{name}{'  (runs here)' if name in here else ''}", markup=False)
+    stdout.print(f"{PREFIX}  (the GPU of this machine)", markup=False)
     for name in CUDA_TARGETS:
         stdout.print(name, markup=False)

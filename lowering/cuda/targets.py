@@ -34,6 +34,7 @@ class CudaTarget:
     ldmatrix: bool = False
     cp_async: bool = False
     warp_reduce: bool = False
+    cvt_pack: bool = False
     wgmma: bool = False
     most_row_channels: int = 2048
 
@@ -46,6 +47,10 @@ class CudaTarget:
     def version(self) -> int:
         """The compute capability, times ten."""
         return int(self.cpu.removeprefix("sm_").rstrip("a"))
+
+    def runs_on(self, version: int) -> bool:
+        """Whether a GPU of compute capability ``version`` / 10 takes its code: ``sm_90a`` suits 9.0 alone."""
+        return version == self.version if self.cpu.endswith("a") else version >= self.version
 
     @property
     def features(self) -> str:
@@ -69,7 +74,7 @@ class CudaTarget:
 
 
 _SM_61 = CudaTarget("sm_61", 60, 48 * 1024, 20)
-_SM_75 = CudaTarget("sm_75", 65, 64 * 1024, 40, mma_shape=(8, 8, 16), ldmatrix=True)
+_SM_75 = CudaTarget("sm_75", 65, 64 * 1024, 40, mma_shape=(8, 8, 16), ldmatrix=True, cvt_pack=True)
 _SM_80 = replace(
     _SM_75,
     cpu="sm_80",
@@ -109,6 +114,17 @@ def cuda_target(name: str) -> CudaTarget:
     if name not in CUDA_TARGETS:
         raise ValueError(f"unknown GPU target '{name}', expected one of {', '.join(CUDA_TARGETS)}")
     return CUDA_TARGETS[name]
+
+
+def cuda_target_for(major: int, minor: int) -> CudaTarget:
+    """The most capable target for a GPU of that compute capability. ValueError for one that is too old."""
+    fitting = [target for target in CUDA_TARGETS.values() if target.runs_on(10 * major + minor)]
+    if not fitting:
+        oldest = next(iter(CUDA_TARGETS.values()))
+        raise ValueError(
+            f"the GPU is of compute capability {major}.{minor}, {oldest.version / 10} is the least"
+        )
+    return fitting[-1]
 
 
 @dataclass(frozen=True)
