@@ -50,8 +50,9 @@ def compile(
 
     ``mean`` and ``std`` (per channel, of pixels scaled to [0, 1]; default: what ``src`` says) make a model
     that takes uint8 pixels too. ``target`` is ``cpu`` (this machine), a name of
-    ``lowering.targets``, or a GPU of ``lowering.cuda.targets`` (``cuda:sm_80``).
-    ``threads`` a call uses; default: one per physical core. ``report`` hears of progress.
+    ``lowering.targets``, ``cuda`` (this machine's GPU), or a name of ``lowering.cuda.targets``
+    (``cuda:sm_80``). ``threads`` a call uses, of a CPU; default: one per physical core. ``report`` hears of
+    progress.
 
     ``quantization``: ``recipe`` is "paper", "default" or "best"; ``weight_bits``, ``activation_bits``,
     ``softmax``, ``smoothing``, ``rounding`` and all others of ``passes.quantization.options`` change single

@@ -152,6 +152,14 @@ class Boundary:
         _check_shape(array, (channels, height, width), "float32 images are (N, C, H, W)")
         return array
 
+    def check_integers(self, images: NDArray[Any]) -> None:
+        """ValueError unless ``images`` is [N, H, W, C] of the input's integers."""
+        if images.shape[1:] != self.input_shape or images.dtype != self.input_dtype:
+            raise ValueError(
+                f"expected {self.input_dtype} images [N, {', '.join(map(str, self.input_shape))}],"
+                f" got {images.dtype} {list(images.shape)}"
+            )
+
     def to_floats(self, integers: NDArray[Any]) -> NDArray[np.float32]:
         """Integer outputs as float32 of the same shape: ``integer * output_scale``, rounded once."""
         return (integers * self.output_scale).astype(np.float32)

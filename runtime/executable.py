@@ -16,7 +16,6 @@ from runtime.cores import physical_cores
 from runtime.jit import LoadedObject
 from runtime.memory import aligned, aligned_bytes
 from runtime.program import NativeProgram, why_not_here
-from runtime.program_file import Program
 from runtime.team import Team, pool
 
 BARRIER_BYTES = 64
@@ -45,9 +44,7 @@ class Executable:
     threads of its own; while more threads are wanted than there are cores, calls take turns.
     """
 
-    def __init__(
-        self, program: Program, boundary: Boundary, threads: int | None = None
-    ) -> None:
+    def __init__(self, program: NativeProgram, boundary: Boundary, threads: int | None = None) -> None:
         """Load ``program`` for ``threads`` threads a call (None: one per physical core).
 
         ValueError where this machine cannot run the code (see ``why_not_here``) or ``threads`` is no count.
@@ -55,7 +52,6 @@ class Executable:
         obstacle = why_not_here(program)
         if obstacle is not None:
             raise ValueError(f"the native code does not run here: {obstacle}")
-        assert isinstance(program, NativeProgram)
         self.boundary = boundary
         self.threads = check_threads(threads)
         self._arena_bytes = program.arena_bytes
@@ -71,11 +67,7 @@ class Executable:
         ValueError for another shape or type; an empty batch gives an empty result.
         """
         boundary = self.boundary
-        if images.shape[1:] != boundary.input_shape or images.dtype != boundary.input_dtype:
-            raise ValueError(
-                f"expected {boundary.input_dtype} images [N, {', '.join(map(str, boundary.input_shape))}],"
-                f" got {images.dtype} {list(images.shape)}"
-            )
+        boundary.check_integers(images)
         images = np.ascontiguousarray(images)
         output = np.empty((len(images), *boundary.output_shape), boundary.output_dtype)
         alone = len(images) - len(images) % self.threads

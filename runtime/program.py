@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.cuda import devices
 from runtime.cuda_program import CudaProgram
 
 MAX_ARENA_BYTES = 1 << 36
@@ -47,7 +48,7 @@ def why_not_here(program: NativeProgram | CudaProgram) -> str | None:
     from llvmlite.binding import get_host_cpu_features
 
     if isinstance(program, CudaProgram):
-        return f"the code is for a GPU, {program.target}"
+        return devices.why_not_here(program)
     made_for, host = architecture(program.triple), architecture(platform.machine())
     if made_for != host:
         return f"the code is for {made_for}, this machine is {host}"
