@@ -22,6 +22,12 @@ WARP = 32
 TENSOR_COLUMNS = 8
 """Columns of a tensor-core product."""
 
+THREADS = 8
+"""Threads of a warp that lie side by side where there are no tensor cores."""
+
+WORD = 4
+"""Bytes of a word, which a dot instruction takes."""
+
 
 def fragments_shape(outs: int, ins: int, columns: int, depth: int) -> tuple[int, int, int]:
     """Panels, steps (whole stages of ``depth`` inputs) and the bytes of a step."""
@@ -45,6 +51,20 @@ def pack_fragments(weight: Array, columns: int, depth: int, group: int) -> Array
     # [two products, lane, product, register, input]
     rows = dealt.reshape(-1, 2, WARP).transpose(0, 2, 1)[..., None, None]
     return _gathered(weight, columns, depth, rows, ks[None, :, None])
+
+
+def pack_words(weight: Array, columns: int, depth: int, group: int) -> Array:
+    """Weights ``[out, in]`` as ``[panel][step][4 inputs][warp][4 columns][thread][column][input]``.
+
+    For kernels without tensor cores, where eight threads side by side share a warp's ``group`` columns, as
+    many consecutive ones each.
+    """
+    run = group // THREADS
+    first = np.arange(0, columns, group)[:, None, None, None]
+    fours = np.arange(0, run, WORD)[:, None, None]
+    rows = first + fours + np.arange(THREADS)[:, None] * run + np.arange(WORD)
+    ks = np.arange(STEP).reshape(-1, 1, 1, 1, 1, WORD)
+    return _gathered(weight, columns, depth, rows[None, ..., None], ks)
 
 
 def _gathered(weight: Array, columns: int, depth: int, rows: Indices, ks: Indices) -> Array:

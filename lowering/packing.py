@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xdsl.dialects.builtin import IntegerType, i32
 
 from ivit_dialect.types import ui8
-from lowering.fragments import fragments_extents, pack_fragments
+from lowering.fragments import fragments_extents, pack_fragments, pack_words
 from lowering.pairs.split import SplitPanels, split_panels
 
 Shape: TypeAlias = tuple[int, ...]
@@ -167,10 +167,12 @@ PACKINGS: dict[str, Packing] = {
     "split_groups": Packing(_groups_shape, lambda arrays, parameters: _split(arrays, parameters).groups, i32),
     "split_starts": Packing(_starts_shape, lambda arrays, parameters: _split(arrays, parameters).starts, i32),
     "fragments": Packing(fragments_extents, lambda arrays, given: pack_fragments(arrays[0], *given)),
+    "words": Packing(fragments_extents, lambda arrays, given: pack_words(arrays[0], *given)),
     "table": Packing(_table_shape, _pack_table),
     "columns": Packing(_columns_shape, _pack_columns),
     "offset_bias": Packing(_columns_shape, _pack_offset_bias),
 }
 """By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``split_…``
 (columns, depth, lanes, room for extra steps: see ``lowering/pairs``), ``columns`` and ``offset_bias``
-(columns,), ``fragments`` (columns, depth, columns of a warp), ``table`` (whether its index is signed,)."""
+(columns,), ``fragments`` and ``words`` (columns, depth, columns of a warp), ``table`` (whether its index is
+signed,)."""

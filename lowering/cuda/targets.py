@@ -20,8 +20,9 @@ class CudaTarget:
 
     ``cpu`` and ``features`` are what LLVM is told, ``version`` is the compute capability times ten and
     ``ptx`` the PTX version times ten. ``mma_shape`` is the largest int8 tensor-core product, (m, n, k), or
-    None; ``shared_bytes`` is what one block may use at most, ``multiprocessors`` how many are assumed where
-    a kernel's shape depends on it. ``most_row_channels`` is how wide a row may be that one warp holds in its
+    None; ``shared_bytes`` is what one block may use at most. A kernel's shape depends on what is assumed:
+    ``multiprocessors``, their ``products`` (of int8, one's in a cycle), and ``cache_bytes`` that all of them
+    read of the L2 cache in a cycle. ``most_row_channels`` is how wide a row may be that one warp holds in its
     registers.
     """
 
@@ -37,6 +38,10 @@ class CudaTarget:
     cvt_pack: bool = False
     wgmma: bool = False
     most_row_channels: int = 2048
+    most_head_channels: int = 128
+    most_resident_products: int = 28
+    products: int = 512
+    cache_bytes: int = 1024
 
     @property
     def name(self) -> str:
@@ -74,7 +79,9 @@ class CudaTarget:
 
 
 _SM_61 = CudaTarget("sm_61", 60, 48 * 1024, 20)
-_SM_75 = CudaTarget("sm_75", 65, 64 * 1024, 40, mma_shape=(8, 8, 16), ldmatrix=True, cvt_pack=True)
+_SM_75 = CudaTarget(
+    "sm_75", 65, 64 * 1024, 40, mma_shape=(8, 8, 16), ldmatrix=True, cvt_pack=True, products=1024
+)
 _SM_80 = replace(
     _SM_75,
     cpu="sm_80",
@@ -84,8 +91,11 @@ _SM_80 = replace(
     mma_shape=(16, 8, 32),
     cp_async=True,
     warp_reduce=True,
+    products=2048,
+    cache_bytes=4096,
 )
-_SM_90 = replace(_SM_80, cpu="sm_90", ptx=78, shared_bytes=227 * 1024, multiprocessors=132)
+_SM_86 = replace(_SM_80, cpu="sm_86", ptx=71, shared_bytes=99 * 1024, multiprocessors=84, products=1024)
+_SM_90 = replace(_SM_80, cpu="sm_90", ptx=78, shared_bytes=227 * 1024, multiprocessors=132, products=2560)
 
 CUDA_TARGETS = {
     t.name: t
@@ -94,8 +104,8 @@ CUDA_TARGETS = {
         replace(_SM_61, cpu="sm_70", shared_bytes=96 * 1024, multiprocessors=80),
         _SM_75,
         _SM_80,
-        replace(_SM_80, cpu="sm_86", ptx=71, shared_bytes=99 * 1024, multiprocessors=84),
-        replace(_SM_80, cpu="sm_89", ptx=78, shared_bytes=99 * 1024, multiprocessors=128),
+        replace(_SM_86, cache_bytes=2048),
+        replace(_SM_86, cpu="sm_89", ptx=78, multiprocessors=128),
         _SM_90,
         replace(_SM_90, cpu="sm_90a", ptx=80, wgmma=True),
         replace(_SM_90, cpu="sm_100a", ptx=86, multiprocessors=148),
@@ -131,9 +141,7 @@ def cuda_target_for(major: int, minor: int) -> CudaTarget:
 class GemmTile:
     """What a block of a GEMM computes: ``rows`` by ``columns``, by ``warps`` (along rows, along columns).
 
-    ``stages`` parts of ``depth`` inputs are in shared memory at once. ``blocks`` of them run on one
-    multiprocessor side by side. ``rate`` is how many products a multiprocessor makes then in the time of one
-    of the widest tile, in percent (fewer fragments are used twice in narrow ones).
+    ``stages`` parts of ``depth`` inputs are in shared memory at once.
     """
 
     rows: int
@@ -141,8 +149,6 @@ class GemmTile:
     depth: int
     stages: int
     warps: tuple[int, int]
-    blocks: int
-    rate: int
 
     @property
     def threads(self) -> int:
@@ -160,6 +166,11 @@ class GemmTile:
         return self.columns // self.warps[1]
 
     @property
+    def thread_sums(self) -> int:
+        """Accumulators of a thread."""
+        return self.rows * self.columns // self.threads
+
+    @property
     def stage_bytes(self) -> int:
         """Shared memory of a stage: its rows, then its columns."""
         return (self.rows + self.columns) * self.depth
@@ -171,6 +182,17 @@ class GemmTile:
 
 
 GEMM_TILES = {
-    "64x128": GemmTile(64, 128, 64, 4, (2, 2), 3, 100),
+    "16x64": GemmTile(16, 64, 128, 4, (1, 4)),
+    "32x64": GemmTile(32, 64, 128, 3, (2, 2)),
+    "64x64": GemmTile(64, 64, 64, 4, (2, 2)),
+    "64x128": GemmTile(64, 128, 64, 4, (2, 2)),
+    "128x128": GemmTile(128, 128, 64, 3, (2, 2)),
 }
-"""By name. Warps have 16-row and 16-column multiples, threads copy whole numbers of 16 bytes."""
+"""By name. A warp has a multiple of 16 rows and of 16 columns; a block's threads, 16 bytes each, copy eight
+or more whole rows of a stage at a time."""
+
+ASSUMED_IMAGES = 8
+"""A call's images, where the shape of a kernel depends on how many blocks there will be."""
+
+SHARED_BYTES_PER_CYCLE = 128
+"""What a multiprocessor reads of its shared memory."""

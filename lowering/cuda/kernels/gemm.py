@@ -1,17 +1,21 @@
 """``ivit.linear`` as a tiled GEMM: a block has a tile of rows by columns, its warps parts of the tile.
 
-Rows are those of all images together. Activations and weights go through shared memory (``gemm_staging``),
-sums stay in registers (``gemm_mma``) from the bias, with which they begin, to the end (``gemm_epilogue``).
+Rows are those of all images together. Activations and weights go through shared memory (``gemm_staging``).
+Sums stay in registers (``gemm_mma``; without tensor cores ``gemm_dp4a``) from the bias, with which they
+begin, to the end (``gemm_epilogue``).
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 from ivit_dialect.element_types import held_bits
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.types import tensor_types
 from lowering.cuda.build import CudaBuilder, CudaFamily, Geometry
+from lowering.cuda.kernels.gemm_choice import choose_tile, takes
+from lowering.cuda.kernels.gemm_dp4a import Dp4aProducts
 from lowering.cuda.kernels.gemm_epilogue import Epilogue
 from lowering.cuda.kernels.gemm_mma import MmaProducts
 from lowering.cuda.kernels.gemm_rows import ImageRows
@@ -30,19 +34,24 @@ EPILOGUE = ("requant", "lookup", "residual")
 
 def plan_cuda_linear(op: LinearOp, target: CudaTarget) -> Launch | None:
     """As on the CPU, with the weights in fragments; None where activations have more than 8 bits."""
-    if target.mma_shape is None or held_bits(tensor_types(op.input)[0].element_type) != 8:
+    (x,) = tensor_types(op.input)
+    if not target.dp4a or held_bits(x.element_type) != 8:
         return None
-    name = "64x128"
+    extents, (outs, inner) = x.get_shape()[1:-1], tensor_types(op.weight)[0].get_shape()
+    name = choose_tile(target, prod(extents), outs, inner)
     tile = GEMM_TILES[name]
     launch = plan_linear(op, replace(target.spmd, tile_columns=tile.columns))
-    x, _, *rest = launch.inputs
-    weight = Packed((op.weight,), "fragments", packing_parameters(tile))
+    activations, _, *rest = launch.inputs
+    packing = "words" if target.mma_shape is None else "fragments"
+    weight = Packed((op.weight,), packing, packing_parameters(tile))
     config = {key: value for key, value in launch.config.items() if key in EPILOGUE}
-    return replace(launch, kernel="cuda_linear", inputs=(x, weight, *rest), config={**config, "tile": name})
+    return replace(
+        launch, kernel="cuda_linear", inputs=(activations, weight, *rest), config={**config, "tile": name}
+    )
 
 
 def packing_parameters(tile: GemmTile) -> tuple[int, int, int]:
-    """Of ``fragments``."""
+    """Of ``fragments`` and ``words``."""
     return tile.columns, tile.depth, tile.warp_columns
 
 
@@ -58,7 +67,7 @@ def build_cuda_linear(b: CudaBuilder) -> Geometry:
     first_row = b.mul(b.from_index(b.block_id("x"), 32), tile.rows)
     copies = Copies(b, tile, rows, first_row)
     staging = AsyncStaging(copies) if AsyncStaging.takes(copies) else RegisterStaging(copies)
-    products = MmaProducts(b, tile)
+    products = Dp4aProducts(b, tile) if b.target.mma_shape is None else MmaProducts(b, tile)
     column = b.add(b.mul(b.from_index(b.block_id("y"), 32), tile.columns), products.first_column)
     epilogue = Epilogue(b, rows, column, products.run)
     sums = staging.run(products.start(epilogue.of_columns(b.inputs[2])), products.stage)
@@ -78,15 +87,15 @@ def _signature(config: Config) -> Signature:
 def _check(spec: KernelSpec, target: CudaTarget) -> None:
     """Constants are packed for the tile, lookup and residual have a requant before them."""
     config = dict(spec.config)
-    if target.mma_shape is None:
-        raise ValueError(f"needs tensor cores, which {target.name} has not")
+    ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
+    tile = tile_of(config)
+    if not target.dp4a or not takes(target, tile, inner):
+        raise ValueError(f"has the tile {config['tile']}, which {target.name} does not take")
     for name in ("lookup", "residual"):
         if name in config and "requant" not in config:
             raise ValueError(f"has the config '{name}', which needs 'requant'")
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
-    ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
-    tile = tile_of(config)
     padded = PACKINGS["columns"].shape([(outer,)], (tile.columns,))
     require_shape("weight", weight, PACKINGS["fragments"].shape([(outer, inner)], packing_parameters(tile)))
     require_shape("bias", bias, padded)
@@ -96,7 +105,7 @@ def _check(spec: KernelSpec, target: CudaTarget) -> None:
         require_entries(more[1], more[1][0].bit_length() - 1)
 
 
-LINEAR_MMA = CudaFamily(
+CUDA_LINEAR = CudaFamily(
     "cuda_linear",
     build_cuda_linear,
     _signature,
@@ -107,4 +116,4 @@ LINEAR_MMA = CudaFamily(
     },
     _check,
 )
-FAMILIES = (LINEAR_MMA,)
+FAMILIES = (CUDA_LINEAR,)

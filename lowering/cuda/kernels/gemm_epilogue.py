@@ -11,11 +11,30 @@ from math import gcd
 from lowering.arithmetic import Requant
 from lowering.cuda.build import CudaBuilder, DeviceOperand
 from lowering.cuda.kernels.gemm_rows import ImageRows
+from lowering.cuda.saturate import store_saturated_run
 from lowering.cuda.wide import ALIGNED, load_elements, store_elements
 from lowering.kernels.base import is_unsigned
 from lowering.kernels.build import Value, element_width
 from lowering.kernels.elements import saturated
 from lowering.kernels.lookup import lookup_each, signed_index
+
+MOST_TABLE_BYTES = 1024
+"""Tables up to this size are looked up in shared memory."""
+
+
+def staged_table(b: CudaBuilder, operand: DeviceOperand) -> Value:
+    """The table where its lookups are fast: in shared memory, if it is small; a barrier must follow."""
+    table = b.of_image(operand)
+    (entries,), alignment = operand.shape, operand.alignment
+    size = entries * operand.width // 8
+    if size > MOST_TABLE_BYTES or size % ALIGNED or alignment % ALIGNED:
+        return table
+    held, count = b.shared([entries], operand.width), ALIGNED * 8 // operand.width
+    thread = b.thread_id()
+    with b.when(b.compare("ult", thread, entries // count)):
+        at = [b.mul(thread, count)]
+        b.store_wide(b.load_wide(table, at, count, ALIGNED), held, at, ALIGNED)
+    return held
 
 
 class Epilogue:
@@ -39,7 +58,7 @@ class Epilogue:
         if "requant" in b.config:
             self._prepare_requant(operands.pop(0))
         if b.flag("lookup"):
-            self._table = b.of_image(operands.pop(0))
+            self._table = staged_table(b, operands.pop(0))
         if "residual" in b.config:
             self._residual = operands.pop(0)
             scalars = b.scalars["residual_shift"], b.scalars["residual_multiplier"]
@@ -81,13 +100,13 @@ class Epilogue:
         column = b.add(self._column, first)
         if self._residual is not None:
             values = self._with_residual(self._residual, values, row, column)
+        target = place.memory, [place.row, column], self._alignment(self._output)
         if self._table is not None:
             index = signed_index(self._table)
             found = [lookup_each(b, self._table, saturated(b, x, index), signed=True) for x in values]
+            store_elements(b, found, *target)
         else:
-            found = [saturated(b, x, self._output.element) for x in values]
-        alignment = self._alignment(self._output)
-        store_elements(b, found, place.memory, [place.row, column], alignment)
+            store_saturated_run(b, values, self._output.element, *target)
 
     def _alignment(self, operand: DeviceOperand) -> int:
         return gcd(ALIGNED, operand.row_alignment, self._run * operand.width // 8)

@@ -46,6 +46,12 @@ def mixed(b: CudaBuilder, row: Value, chunk: Operand, depth: int) -> Value:
     return b.xor(b.and_(turns, chunks - 1), chunk)
 
 
+def mixed_place(row: int, chunk: int, depth: int) -> int:
+    """The same, where the row is known (or how far it is past a multiple of eight)."""
+    chunks = depth // CHUNK
+    return ((row >> 1 if chunks == 4 else row) & (chunks - 1)) ^ chunk
+
+
 class Copies:
     """Which chunks a thread copies: of activations (where they lie, where they go) and of weights."""
 
