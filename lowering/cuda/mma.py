@@ -119,6 +119,12 @@ def word_of_bytes(b: CudaBuilder, x: Sequence[Value]) -> Value:
     return _permute(b, _permute(b, x[0], x[1], 0x0040), _permute(b, x[2], x[3], 0x0040), 0x5410)
 
 
+def words_of_shorts(b: CudaBuilder, x: Sequence[Value]) -> tuple[Value, Value]:
+    """Of four i32 the low bytes in one, and the bytes above them in another."""
+    low, high = (_permute(b, x[i], x[i + 1], 0x5410) for i in (0, 2))
+    return _permute(b, low, high, 0x6420), _permute(b, low, high, 0x7531)
+
+
 def transposed_bytes(b: CudaBuilder, rows: Sequence[Value]) -> list[Value]:
     """Four words as a 4 by 4 matrix of bytes, transposed."""
     found: list[Value] = []
