@@ -15,16 +15,22 @@ class DotInstruction:
     """How groups of ``depth`` products enter an int32 lane.
 
     Depth 2 multiplies int16 lanes by twos; depth 4 multiplies unsigned by signed bytes by fours, so that int8
-    activations are offset by 128 and the bias makes up for it. ``accumulates`` says that the instruction adds
-    to its first operand, else an addition follows. Without ``intrinsic``, widened lanes are multiplied.
-    With ``pair_sum`` the intrinsic leaves sums of two products in int16, where it saturates; ``pair_sum``,
-    an instruction of depth 2, adds these up by twos.
+    activations are offset by 128 and the bias makes up for it, or, where it is ``signed``, two signed bytes.
+    ``accumulates`` says that the instruction adds to its first operand, else an addition follows. Without
+    ``intrinsic``, widened lanes are multiplied. With ``pair_sum`` the intrinsic leaves sums of two products in
+    int16, where it saturates; ``pair_sum``, an instruction of depth 2, adds these up by twos.
     """
 
     depth: int
     intrinsic: str | None
     accumulates: bool
     pair_sum: str | None = None
+    signed: bool = False
+
+    @property
+    def offsets(self) -> bool:
+        """Whether int8 activations are offset by 128."""
+        return self.depth == 4 and not self.signed
 
 
 @dataclass(frozen=True)
@@ -69,10 +75,18 @@ class Target:
     def packs_like(self, other: Target) -> bool:
         """Whether constants packed for ``other`` suit this one's kernels."""
         mine, theirs = (
-            (t.tile_columns, *(t.weight_instruction(bits).depth for bits in (NARROW_BITS, 8)))
+            (
+                t.tile_columns,
+                *((dot.depth, dot.offsets) for dot in map(t.weight_instruction, (NARROW_BITS, 8))),
+            )
             for t in (self, other)
         )
         return mine == theirs
+
+    @property
+    def unsigned_dot(self) -> DotInstruction:
+        """For unsigned bytes by signed bytes."""
+        return self.pair_dot if self.weight_dot.signed else self.weight_dot
 
 
 PLAIN = DotInstruction(2, None, accumulates=False)
@@ -88,6 +102,7 @@ VPDPWSSD_512 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.512", accumulates=Tru
 VPDPBUSD_512 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.512", accumulates=True)
 VPDPWSSD_256 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.256", accumulates=True)
 VPDPBUSD_256 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.256", accumulates=True)
+SDOT = DotInstruction(4, "llvm.aarch64.neon.sdot.v4i32.v16i8", accumulates=True, signed=True)
 
 _AVX2_FEATURES = ("avx2", "fma", "bmi2")
 _AVX512_FEATURES = ("avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl")
@@ -166,6 +181,13 @@ AARCH64 = replace(
     tile_rows=6,
     byte_shuffle="llvm.aarch64.neon.tbl1.v16i8",
 )
+AARCH64_DOTPROD = replace(
+    AARCH64,
+    name="aarch64-dotprod",
+    features="+dotprod",
+    weight_dot=SDOT,
+    tile_columns=16,
+)
 # Without the vector extension a vector of two int32 lanes becomes two registers.
 RISCV64 = replace(
     GENERIC,
@@ -174,7 +196,7 @@ RISCV64 = replace(
     cpu="generic-rv64",
     features="+m,+a,+f,+d,+c",
     vector_bytes=8,
-    tile_rows=3,
+    tile_rows=2,
     tile_columns=4,
 )
 
@@ -187,6 +209,7 @@ TARGETS = {
         X86_64_AVX512,
         X86_64_AVXVNNI,
         X86_64_AVX2,
+        AARCH64_DOTPROD,
         AARCH64,
         RISCV64,
         GENERIC,
@@ -201,6 +224,7 @@ _NEEDS = {
     X86_64_AVX512.name: _AVX512_FEATURES,
     X86_64_AVXVNNI.name: (*_AVX2_FEATURES, "avxvnni"),
     X86_64_AVX2.name: _AVX2_FEATURES,
+    AARCH64_DOTPROD.name: ("dotprod",),
     AARCH64.name: (),
     RISCV64.name: (),
     GENERIC.name: (),

@@ -69,12 +69,12 @@ class Attention:
         delta = config_text(b, "softmax") == "delta"
         score_dot = b.target.weight_dot
         # Shiftmax has 16-bit probabilities, which only pairs take.
-        context_dot = b.target.weight_dot if delta else b.target.pair_dot
+        context_dot = b.target.unsigned_dot if delta else b.target.pair_dot
         self._keys = Panels(b, self._channels, self._tokens, score_dot)
         self._values = Panels(b, self._tokens, self._channels, context_dot)
         self._queries = Groups.allocate(b, self._rows, self._channels, score_dot)
         self._weights = Groups.allocate(b, self._rows, self._tokens, context_dot)
-        self._unsigned = score_dot.depth == 4
+        self._unsigned = score_dot.offsets
         self._bias = b.alloca([self._keys.padded], 32) if self._unsigned else None
         pitch = align(self._keys.padded, b.target.lanes(8)) + ROW_PADDING
         self._scores = b.alloca([self._rows, pitch], 32)

@@ -12,7 +12,8 @@ BYTE_SIGN = -128
 def dot(b: LoopBuilder, instruction: DotInstruction, total: Value, x: Value, y: Value) -> Value:
     """``total[i] + sum_d x[i*depth + d] * y[i*depth + d]``.
 
-    Depth 2 takes int16 lanes, depth 4 takes ``x`` as unsigned and ``y`` as signed bytes.
+    Depth 2 takes int16 lanes, depth 4 takes ``y`` as signed bytes and ``x`` as unsigned ones, unless the
+    instruction is signed.
     """
     if instruction.intrinsic is None:
         return b.add(total, _widened_products(b, instruction.depth, x, y))

@@ -79,7 +79,7 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
     depth, nibbles = dot.depth, bits <= NIBBLE_BITS
     bias = (
         Packed((op.bias, op.weight), "offset_bias", (columns,))
-        if depth == OFFSET_DEPTH
+        if dot.offsets
         else Packed((op.bias,), "columns", (columns,))
     )
     weight = Packed((op.weight,), "nibbles" if nibbles else "panels", (columns, depth))
@@ -230,7 +230,7 @@ class Gemm:
                 b.store(b.constant(0, IntegerType(element)), self._scratch, line.index, k)
 
     def _widened(self, x: Value) -> Value:
-        if self._dot.depth == OFFSET_DEPTH:
+        if self._dot.offsets:
             return self._b.xor(x, BYTE_SIGN)
         return self._b.sign_extend(x, GROUP_WIDTH // self._dot.depth)
 

@@ -58,9 +58,9 @@ class ColumnBlock:
         self._outer = shape(b.outputs[0])[2]
         self._lhs, self._rhs, self._target = (rows_of(b, x) for x in (*b.inputs[:2], b.outputs[0]))
         self._rows = min(b.target.tile_rows, self._count)
-        instruction = self._instruction()
         self._unsigned = unsigned_inputs(b)[0]
-        self._offsets = instruction.depth == 4 and not self._unsigned
+        instruction = self._instruction()
+        self._offsets = instruction.offsets and not self._unsigned
         self._left = Groups.allocate(b, self._rows, self._inner, instruction)
         self._right = Panels(b, self._inner, size, instruction)
         self._bias = b.alloca([self._right.padded], 32) if self._offsets else None
@@ -73,8 +73,10 @@ class ColumnBlock:
             self._zero_points = zero_points(b, counts, self._requant)
 
     def _instruction(self) -> DotInstruction:
-        wide = element_width(self._lhs) == 16
-        return self._b.target.pair_dot if wide else self._b.target.weight_dot
+        target = self._b.target
+        if element_width(self._lhs) == 16:
+            return target.pair_dot
+        return target.unsigned_dot if self._unsigned else target.weight_dot
 
     def build(self, column: Value) -> None:
         """Columns from ``column`` on; heads x tiles of rows are split among the threads."""

@@ -13,7 +13,13 @@ import pytest
 from numpy.typing import NDArray
 from object_image import ObjectImage
 from unicorn import UC_ARCH_ARM64, UC_ARCH_RISCV, UC_MODE_ARM, UC_MODE_RISCV64, Uc
-from unicorn.arm64_const import UC_ARM64_REG_SP, UC_ARM64_REG_X0, UC_ARM64_REG_X30, UC_CPU_ARM64_A72
+from unicorn.arm64_const import (
+    UC_ARM64_REG_SP,
+    UC_ARM64_REG_X0,
+    UC_ARM64_REG_X30,
+    UC_CPU_ARM64_A72,
+    UC_CPU_ARM64_MAX,
+)
 from unicorn.riscv_const import (
     UC_CPU_RISCV64_SIFIVE_U54,
     UC_RISCV_REG_A0,
@@ -121,6 +127,9 @@ class Registers:
 REGISTERS = {
     "aarch64": Registers(
         UC_ARCH_ARM64, UC_MODE_ARM, UC_CPU_ARM64_A72, UC_ARM64_REG_X0, UC_ARM64_REG_SP, UC_ARM64_REG_X30
+    ),
+    "aarch64-dotprod": Registers(
+        UC_ARCH_ARM64, UC_MODE_ARM, UC_CPU_ARM64_MAX, UC_ARM64_REG_X0, UC_ARM64_REG_SP, UC_ARM64_REG_X30
     ),
     "riscv64": Registers(
         UC_ARCH_RISCV,

@@ -280,7 +280,7 @@ CASES = [(name, pipeline) for name, pipelines in FORMS_OF.items() for pipeline i
 WIDTHS = ("x86-64-avx512vbmi", "x86-64-avx2", "generic")
 """A target of each width. Primitives are many kernels and know no more of a target than its width."""
 
-OTHER_ARCHITECTURES = ("aarch64", "riscv64")
+OTHER_ARCHITECTURES = ("aarch64-dotprod", "aarch64", "riscv64")
 
 
 def targets_of(name: str, pipeline: str) -> Sequence[str]:

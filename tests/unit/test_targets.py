@@ -31,6 +31,7 @@ INSTRUCTIONS = {
     "x86-64-avx512": r"vpmaddwd\s.*%zmm",
     "x86-64-avxvnni": r"\{vex\}\s+vpdpbusd\s.*%ymm",
     "x86-64-avx2": r"vpmaddwd\s.*%ymm",
+    "aarch64-dotprod": r"sdot\s+v",
     "aarch64": r"mul\s+v\d+\.4s|[su]mull2?\s|mla\s+v\d+\.4s|smlal2?\s",
     "riscv64": r"mulw?\s",
     "generic": r"pmullw|pmulld|pmaddwd|pmuludq",
@@ -87,6 +88,18 @@ def test_matrix_products_are_made_of_the_targets_instruction(name: str) -> None:
         assert "%zmm" not in text
     if name == "x86-64-avxvnni":
         assert not re.search(r"%[xy]mm(1[6-9]|2\d|3[01])|%k\d", text), "AVX-512's encoding"
+
+
+def test_constants_are_packed_alike_where_activations_are_offset_alike() -> None:
+    """Biases differ between signed and unsigned instructions of the same shape."""
+    signed, unsigned = TARGETS["aarch64-dotprod"], TARGETS["x86-64-avxvnni"]
+    assert (signed.tile_columns, signed.weight_dot.depth) == (
+        unsigned.tile_columns,
+        unsigned.weight_dot.depth,
+    )
+    assert not signed.packs_like(unsigned)
+    assert signed.packs_like(replace(signed, cpu="cortex-a76"))
+    assert TARGETS["x86-64-avx512vnni-256"].packs_like(unsigned)
 
 
 NARROW = [name for name, target in TARGETS.items() if target.narrow_dot is not None]
