@@ -6,16 +6,16 @@ A packing takes the arrays of one or more store keys to one packed array. Kernel
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from xdsl.dialects.builtin import IntegerType, i32
+from xdsl.dialects.builtin import IntegerType
 
 from ivit_dialect.types import ui8
 from lowering.fragments import fragments_extents, pack_fragments, pack_words
-from lowering.pairs.split import SplitPanels, split_panels
+from lowering.pairs.packed import SplitLayout
 
 Shape: TypeAlias = tuple[int, ...]
 Parameters: TypeAlias = tuple[int, ...]
@@ -62,33 +62,20 @@ def _pack_panels(arrays: Sequence[Array], parameters: Parameters) -> Array:
     return panels.reshape(_panels_shape([weight.shape], parameters))
 
 
-def _split(arrays: Sequence[Array], parameters: Parameters) -> SplitPanels:
-    """ValueError where the plan has no room for all further steps."""
+def split_layout(shapes: Sequence[Shape], parameters: Parameters) -> SplitLayout:
+    """Where the parts of weights lie that have the packing ``split``."""
     columns, depth, lanes, room = parameters
-    parts = split_panels(_pack_panels(arrays, (columns, depth)), lanes * depth)
-    if len(parts.extras) > room:
-        raise ValueError(
-            f"weights that need {len(parts.extras)} extra steps, where the plan has room for {room}"
-        )
-    return replace(
-        parts,
-        extras=_padded(parts.extras, (room, lanes * depth)),
-        groups=_padded(parts.groups, (room,)),
-    )
+    panels, steps, _ = _panels_shape(shapes, (columns, depth))
+    return SplitLayout(panels, steps, columns, depth, lanes, room)
 
 
-def _extras_shape(_: Sequence[Shape], parameters: Parameters) -> Shape:
-    depth, lanes, room = parameters[1:]
-    return (room, lanes * depth)
+def _split_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
+    return (split_layout(shapes, parameters).size,)
 
 
-def _groups_shape(_: Sequence[Shape], parameters: Parameters) -> Shape:
-    return (parameters[3],)
-
-
-def _starts_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
-    columns, depth, lanes = parameters[:3]
-    return (_panels_shape(shapes, (columns, depth))[0] * (columns // lanes) + 1,)
+def _pack_split(arrays: Sequence[Array], parameters: Parameters) -> Array:
+    """Panels of which no sum of products in 16 bits saturates, and what they have in excess."""
+    return split_layout([arrays[0].shape], parameters).pack(_pack_panels(arrays, parameters[:2]))
 
 
 def _nibbles_shape(shapes: Sequence[Shape], parameters: Parameters) -> Shape:
@@ -159,20 +146,14 @@ PACKINGS: dict[str, Packing] = {
     "rows": Packing(_rows_shape, _pack_rows),
     "panels": Packing(_panels_shape, _pack_panels),
     "nibbles": Packing(_nibbles_shape, _pack_nibbles, ui8),
-    "split_panels": Packing(
-        lambda shapes, parameters: _panels_shape(shapes, parameters[:2]),
-        lambda arrays, parameters: _split(arrays, parameters).panels,
-    ),
-    "split_extras": Packing(_extras_shape, lambda arrays, parameters: _split(arrays, parameters).extras),
-    "split_groups": Packing(_groups_shape, lambda arrays, parameters: _split(arrays, parameters).groups, i32),
-    "split_starts": Packing(_starts_shape, lambda arrays, parameters: _split(arrays, parameters).starts, i32),
+    "split": Packing(_split_shape, _pack_split),
     "fragments": Packing(fragments_extents, lambda arrays, given: pack_fragments(arrays[0], *given)),
     "words": Packing(fragments_extents, lambda arrays, given: pack_words(arrays[0], *given)),
     "table": Packing(_table_shape, _pack_table),
     "columns": Packing(_columns_shape, _pack_columns),
     "offset_bias": Packing(_columns_shape, _pack_offset_bias),
 }
-"""By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``split_…``
+"""By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``split``
 (columns, depth, lanes, room for extra steps: see ``lowering/pairs``), ``columns`` and ``offset_bias``
 (columns,), ``fragments`` and ``words`` (columns, depth, columns of a warp), ``table`` (whether its index is
 signed,)."""

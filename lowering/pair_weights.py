@@ -32,7 +32,7 @@ from lowering.cuda.targets import is_cuda
 from lowering.kernels.gemm import EXTRA_STEPS
 from lowering.packing import PACKINGS
 from lowering.pairs.order import pair_order
-from lowering.pairs.split import split_panels
+from lowering.pairs.split import further_steps
 from lowering.targets import Target, target_by_name
 from passes.calibration.parallel import in_parallel
 from passes.dead_code import erase_dead_constants
@@ -163,5 +163,5 @@ def count_steps(weights: NDArray[np.int8], target: Target) -> tuple[int, int]:
     assert target.narrow_dot is not None
     depth, lanes = target.narrow_dot.depth, target.lanes(32)
     panels = PACKINGS["panels"].pack([weights], (target.tile_columns, depth))
-    count, steps, size = panels.shape
-    return len(split_panels(panels, lanes * depth).extras), count * steps * (size // (lanes * depth))
+    further = further_steps(panels, lanes * depth)
+    return int(further.sum()), further.size

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lowering.kernels.build import LoopBuilder, Value, lanes, vector_type
 from lowering.targets import DotInstruction
 
@@ -24,6 +26,18 @@ def dot(b: LoopBuilder, instruction: DotInstruction, total: Value, x: Value, y: 
     if instruction.accumulates:
         return b.intrinsic(instruction.intrinsic, [total, x, y], total.type)
     return b.add(total, b.intrinsic(instruction.intrinsic, [x, y], total.type))
+
+
+def dot_fours(
+    b: LoopBuilder, instruction: DotInstruction, total: Value, xs: Sequence[Value], ys: Sequence[Value]
+) -> Value:
+    """``total`` and the products of two steps, summed by fours in 16 bits: they must not saturate there."""
+    assert instruction.intrinsic is not None
+    assert instruction.pair_sum is not None
+    kind = vector_type(lanes(xs[0]) // 2, 16)
+    first, second = (b.intrinsic(instruction.intrinsic, [x, y], kind) for x, y in zip(xs, ys, strict=True))
+    ones = b.constant(1, kind)
+    return b.add(total, b.intrinsic(instruction.pair_sum, [b.add(first, second), ones], total.type))
 
 
 def _widened_products(b: LoopBuilder, depth: int, x: Value, y: Value) -> Value:

@@ -8,7 +8,6 @@ taken apart in registers.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, i32
@@ -40,9 +39,10 @@ from lowering.kernels.dot import (
 )
 from lowering.kernels.elements import FORM
 from lowering.kernels.gemm_epilogue import Epilogue
+from lowering.kernels.gemm_pairs import PairedPanels
 from lowering.kernels.lookup import packed_table, require_entries
 from lowering.kernels.signature import NARROW, Choice, Config, Signature, require_shape
-from lowering.packing import PACKINGS
+from lowering.packing import PACKINGS, split_layout
 from lowering.targets import DotInstruction, Target
 
 EXTRA_STEPS = "ivit.extra_steps"
@@ -84,12 +84,9 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
     )
     weight = Packed((op.weight,), "nibbles" if nibbles else "panels", (columns, depth))
     config: dict[str, ConfigValue] = {"nibbles": 1} if nibbles else {}
-    further: list[Packed] = []
     if extras is not None:
-        room = (columns, depth, target.lanes(32), extras)
-        parts = ["panels", "extras", "groups", "starts"] if extras else ["panels"]
-        weight, *further = (Packed((op.weight,), f"split_{part}", room) for part in parts)
-        config["split"] = int(extras > 0)
+        weight = Packed((op.weight,), "split", (columns, depth, target.lanes(32), extras))
+        config["split"] = extras
     inputs = [Viewed(op.input, (rows, x.get_shape()[-1])), weight, bias]
     scalars: dict[str, int] = {}
     if op.multipliers is not None:
@@ -116,7 +113,6 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
         config["residual"] = _residual_form(
             tensor_types(op.residual)[0].element_type, op.residual_shift.value.data
         )
-    inputs += further
     return Launch("linear", tuple(inputs), config, scalars, output_shape=(rows, y.get_shape()[-1]))
 
 
@@ -157,8 +153,8 @@ def instruction_of(spec: KernelSpec, target: Target) -> DotInstruction:
     assert isa(weights, IntegerType)
     config = dict(spec.config)
     if "split" in config:
-        if target.narrow_dot is None:
-            raise ValueError(f"has the config 'split', of which {target.name} has no use")
+        if target.narrow_dot is None or held_bits(activations) != 8 or "nibbles" in config:
+            raise ValueError(f"has the config 'split', which {target.name} does not take here")
         return target.narrow_dot
     nibbles = "nibbles" in config
     return instruction(target, activations, NIBBLE_BITS if nibbles else weights.width.data)
@@ -174,8 +170,9 @@ class Gemm:
         self._lanes = b.target.lanes(32)
         self._columns = b.target.tile_columns
         self._total, self._inner = shape(self._x)
-        self._panels, self._steps, _ = shape(self._weights)
-        self._whole_panels, self._rest = divmod(shape(b.outputs[0])[1], self._columns)
+        outs = shape(b.outputs[0])[1]
+        self._panels, self._steps = -(-outs // self._columns), -(-self._inner // self._dot.depth)
+        self._whole_panels, self._rest = divmod(outs, self._columns)
         self._rows = min(b.target.tile_rows, self._total)
         pitch = self._steps + ROW_PADDING
         # One block of bytes, written as int16 or int8 elements and read as groups of 32 bits.
@@ -184,6 +181,10 @@ class Gemm:
             block, 0, [self._rows, pitch * self._dot.depth], GROUP_WIDTH // self._dot.depth
         )
         self._groups = b.view(block, 0, [self._rows, pitch], GROUP_WIDTH)
+        self._pairs: PairedPanels | None = None
+        if "split" in b.config:
+            layout = split_layout([(outs, self._inner)], _split_parameters(b.spec, b.target))
+            self._pairs = PairedPanels(b, self._weights, layout, self._dot, self._groups)
         self._epilogue = Epilogue(b, self._lanes, self._rows, self._columns)
 
     def build(self) -> None:
@@ -242,33 +243,21 @@ class Gemm:
         biases = [
             b.load_vector(self._bias, [b.add(column, j * self._lanes)], self._lanes) for j in range(vectors)
         ]
-        with b.loop(0, self._steps, carried=biases * rows) as loop:
-            weights = self._weight_operands(vectors, panel, loop.index)
-            loop.carry(*self._step(loop.carried, rows, weights, loop.index))
-        totals = loop.results
-        if b.flag("split"):
-            totals = self._further_steps(totals, rows, vectors, panel)
-        self._epilogue.write(list(totals), rows, vectors, row, column, columns)
+        totals = biases * rows
+        if self._pairs is not None:
+            totals = self._pairs.add(totals, rows, vectors, panel)
+        else:
+            with b.loop(0, self._steps, carried=totals) as loop:
+                loop.carry(*self._step(loop.carried, rows, vectors, panel, loop.index))
+            totals = list(loop.results)
+        self._epilogue.write(totals, rows, vectors, row, column, columns)
 
-    def _further_steps(
-        self, totals: Sequence[Value], rows: int, vectors: int, panel: Value
-    ) -> tuple[Value, ...]:
-        """Add what the weights of a panel have in excess, register by register."""
-        b, size = self._b, self._lanes * self._dot.depth
-        extras, groups, starts = b.inputs[-3:]
-        first = b.mul(panel, self._columns // self._lanes)
-        updated = list(totals)
-        for j in range(vectors):
-            begin, end = (b.to_index(b.load(starts, b.add(first, j + i))) for i in range(2))
-            with b.loop(begin, end, carried=updated[j::vectors]) as loop:
-                weights = [b.load_vector(extras, [loop.index, 0], size)]
-                loop.carry(*self._step(loop.carried, rows, weights, b.to_index(b.load(groups, loop.index))))
-            updated[j::vectors] = loop.results
-        return tuple(updated)
-
-    def _step(self, totals: tuple[Value, ...], rows: int, weights: Sequence[Value], k: Value) -> list[Value]:
+    def _step(
+        self, totals: tuple[Value, ...], rows: int, vectors: int, panel: Value, k: Value
+    ) -> list[Value]:
         """Add one group of products to each accumulator (row by row)."""
-        b, lanes, vectors = self._b, self._lanes, len(weights)
+        b, lanes = self._b, self._lanes
+        weights = self._weight_operands(vectors, panel, k)
         updated: list[Value] = []
         for r in range(rows):
             group = group_operand(b, self._dot, b.load(self._groups, r, k), lanes)
@@ -289,10 +278,18 @@ class Gemm:
         return [*low, *high]
 
 
+def _split_parameters(spec: KernelSpec, target: Target) -> tuple[int, int, int, int]:
+    """Those of the packing ``split``."""
+    room = dict(spec.config)["split"]
+    assert isinstance(room, int)
+    return (target.tile_columns, instruction_of(spec, target).depth, target.lanes(GROUP_WIDTH), room)
+
+
 def _signature(config: Config) -> Signature:
     """The epilogue's operands follow the bias, where the config has them."""
     weight = "ui8" if "nibbles" in config else "i5..i8"
-    ins = {"x": "R K : i2..i16", "weight": f"P S W : {weight}", "bias": "B : i32"}
+    extents = "N" if "split" in config else "P S W"
+    ins = {"x": "R K : i2..i16", "weight": f"{extents} : {weight}", "bias": "B : i32"}
     scalars: tuple[str, ...] = ()
     out = "R C : i32"
     if "requant" in config:
@@ -305,8 +302,6 @@ def _signature(config: Config) -> Signature:
     if "residual" in config:
         ins["residual"] = f"R C : {NARROW}"
         scalars += ("residual_multiplier", "residual_shift")
-    if config.get("split"):
-        ins |= {"extras": "X V : i8", "groups": "X : i32", "starts": "Q : i32"}
     return Signature(ins, {"y": out}, scalars, ("zero_point",) if "requant" in config else ())
 
 
@@ -319,14 +314,14 @@ def _check(spec: KernelSpec, target: Target) -> None:
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
     ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
-    if config.get("split"):
-        *more, (extras, size), _, starts = more
-        require_shape("extras", (extras, size), (extras, target.lanes(GROUP_WIDTH) * OFFSET_DEPTH))
-        require_shape("starts", starts, (weight[0] * (target.tile_columns // target.lanes(32)) + 1,))
     columns, depth = target.tile_columns, instruction_of(spec, target).depth
-    packing = PACKINGS["nibbles" if "nibbles" in config else "panels"]
     padded = PACKINGS["columns"].shape([(outer,)], (columns,))
-    require_shape("weight", weight, packing.shape([(outer, inner)], (columns, depth)))
+    if "split" in config:
+        expected = PACKINGS["split"].shape([(outer, inner)], _split_parameters(spec, target))
+    else:
+        packing = PACKINGS["nibbles" if "nibbles" in config else "panels"]
+        expected = packing.shape([(outer, inner)], (columns, depth))
+    require_shape("weight", weight, expected)
     require_shape("bias", bias, padded)
     if "requant" in config and more[0] != (1,):
         require_shape("multipliers", more[0], padded)
@@ -343,7 +338,7 @@ LINEAR = KernelFamily(
     {LinearOp: plan_linear},
     {
         "nibbles": Choice(range(1, 2), optional=True),
-        "split": Choice(range(2), optional=True),
+        "split": Choice(range(1 << 31), optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
         "residual": Choice((*FORM.values, "lifted"), optional=True),

@@ -7,51 +7,44 @@ fits, ``255 * 129 = 32895`` does not. What a pair has beyond that is its excess,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 PAIR_LIMIT = 128
-"""What the weights of one sign in a pair may have together."""
+"""What the weights of one sign may have together where their products are added in 16 bits."""
 
 
-@dataclass(frozen=True)
-class SplitPanels:
-    """Panels of weights ``[panel][step][column * depth]`` of which no pair saturates, and the further steps.
+def signed_parts(weights: NDArray[np.int8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The magnitudes of the positive weights, and of the negative ones; 0 elsewhere."""
+    negative = weights < 0
+    return weights.view(np.uint8) * ~negative, np.negative(weights).view(np.uint8) * negative
 
-    A further step is of one register: ``extras`` [extra step][lane * depth]. ``starts`` [panel * registers
-    + 1] shares them out to the registers of each panel; ``groups`` [extra step] are the steps whose
-    activations they take.
-    """
 
-    panels: NDArray[np.int8]
-    extras: NDArray[np.int8]
-    groups: NDArray[np.int32]
-    starts: NDArray[np.int32]
+def in_danger(weights: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """[..., pairs]: whether a pair of ``weights`` [..., 2 * pairs] might saturate."""
+    danger = np.zeros((*weights.shape[:-1], weights.shape[-1] // 2), np.bool_)
+    for part in signed_parts(weights):
+        # A subtraction of bytes that does not wrap, where the sum of two -128 would.
+        danger |= part[..., 0::2] > PAIR_LIMIT - part[..., 1::2]
+    return danger
 
 
 def excess(weights: NDArray[np.int8]) -> NDArray[np.int8]:
     """What each weight of ``[..., 2 * pairs]`` has to give up, the larger of a pair all of it."""
-    wide = weights.astype(np.int16)
-    first, second = wide[..., 0::2], wide[..., 1::2]
-    over = np.maximum(abs(first) + abs(second) - PAIR_LIMIT, 0) * (first * second > 0)
-    bears = abs(first) >= abs(second)
-    given = np.empty_like(wide)
-    given[..., 0::2] = np.sign(first) * over * bears
-    given[..., 1::2] = np.sign(second) * over * ~bears
-    return given.astype(np.int8)
+    given = np.zeros(weights.shape, np.int8).reshape(-1, 2)
+    pairs = np.flatnonzero(in_danger(weights))
+    values = weights.reshape(-1, 2)[pairs].astype(np.int16)
+    bears = np.argmax(abs(values), axis=1)
+    over = abs(values).sum(axis=1) - PAIR_LIMIT
+    given[pairs, bears] = np.sign(values[:, 0]) * over
+    return given.reshape(weights.shape)
 
 
-def split_panels(panels: NDArray[np.int8], register: int) -> SplitPanels:
-    """``panels`` [panel][step][column * depth], pairs side by side, in two parts whose sum they are.
+def further_steps(panels: NDArray[np.int8], register: int) -> NDArray[np.bool_]:
+    """[panel][register][step]: where ``panels`` [panel][step][column * depth] need a further step.
 
     ``register``: how many weights one register of a step has.
     """
-    given = excess(panels)
     count, steps, size = panels.shape
-    registers = given.reshape(count, steps, size // register, register).swapaxes(1, 2)
-    further = registers.any(axis=3)
-    groups = np.nonzero(further)[2]
-    starts = np.concatenate([[0], np.cumsum(further.sum(axis=2))])
-    return SplitPanels(panels - given, registers[further], groups.astype(np.int32), starts.astype(np.int32))
+    pairs = in_danger(panels).reshape(count, steps, size // register, register // 2)
+    return np.logical_or.reduce(pairs, axis=3).swapaxes(1, 2)

@@ -13,7 +13,7 @@
 // CHECK:         %y = ivit.linear %x, %w2, %b2 {ivit.extra_steps = 0 : i64}
 // CHECK:         %z = ivit.linear %image, %w3, %b2 :
 
-// PLAN: plan.weight ["w1.ordered"] packing "split_panels" [16, 4, 8, 0]
+// PLAN: plan.weight ["w1.ordered"] packing "split" [16, 4, 8, 0]
 // PLAN: plan.launch "linear" {{.*}} config {requant = "mulhi", split = 0 : i64}
 // PLAN: plan.weight ["w3"] packing "panels" [16, 2]
 
