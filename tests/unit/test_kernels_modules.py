@@ -280,14 +280,19 @@ CASES = [(name, pipeline) for name, pipelines in FORMS_OF.items() for pipeline i
 WIDTHS = ("x86-64-avx512vbmi", "x86-64-avx2", "generic")
 """A target of each width. Primitives are many kernels and know no more of a target than its width."""
 
-OTHER_ARCHITECTURES = ("aarch64-dotprod", "aarch64", "riscv64")
+FURTHER = {
+    "aarch64-dotprod": ("exact",),
+    "aarch64": tuple(name for name in MODULES if name != "per_head"),
+    "riscv64": tuple(name for name in MODULES if name != "per_head"),
+}
+"""Modules for targets of other architectures: where kernels differ from those of another target or module."""
 
 
 def targets_of(name: str, pipeline: str) -> Sequence[str]:
-    """What a form of a module is compiled for; forms that differ little are not, for other architectures."""
+    """What a form of a module is compiled for."""
     if pipeline == DECOMPOSE.spec():
         return (*WIDTHS, "riscv64") if name == "exact" else WIDTHS
-    return [target for target in TARGETS if name != "per_head" or target not in OTHER_ARCHITECTURES]
+    return [target for target in TARGETS if name in FURTHER.get(target, MODULES)]
 
 
 ON_TARGETS = [
