@@ -49,8 +49,7 @@ def mulhi(b: LoopBuilder, x: Value, y: Value) -> Value:
     """
     count = lanes(x)
     if count < 2 or count % 2:
-        product = b.mul(b.sign_extend(x, 64), b.sign_extend(y, 64))
-        return b.truncate(b.shr(product, 32), 32)
+        return b.high_product(x, y)
     even = b.mul(_even_lanes(b, x), _even_lanes(b, y))
     odd = b.mul(_odd_lanes(b, x), _odd_lanes(b, y))
     halves = b.bitcast(even, 32), b.bitcast(odd, 32)

@@ -304,6 +304,12 @@ class CudaBuilder(LoopBuilder):
             for i, kind in enumerate(kinds)
         ]
 
+    def high_product(self, x: Value, y: Value) -> Value:
+        # LLVM sees it in products and shifts only while all of them are in one basic block.
+        if isa(x.type, VectorType):
+            return super().high_product(x, y)
+        return self.intrinsic("llvm.nvvm.mulhi.i", [x, y], i32)
+
     def dot4(self, x: Value, y: Value, total: Value, signs: str = "s.s") -> Value:
         """``total + sum of four byte products`` of i32 words; ``signs`` of x and y: ``s.s``, ``u.s``, …"""
         return self.intrinsic(f"llvm.nvvm.idp4a.{signs}", [x, y, total], i32)

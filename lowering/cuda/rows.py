@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from lowering.cuda.build import CudaBuilder, DeviceOperand, Geometry
+from lowering.cuda.saturate import store_saturated_run
 from lowering.cuda.targets import WARP
-from lowering.cuda.wide import ALIGNED, load_elements, store_elements
+from lowering.cuda.wide import ALIGNED, load_elements
 from lowering.kernels.base import is_unsigned
 from lowering.kernels.build import Value
-from lowering.kernels.elements import row_shape, rows_of, saturated
+from lowering.kernels.elements import row_shape, rows_of
 from runtime.cuda_program import ONE, Extent
 
 
@@ -110,5 +111,5 @@ class WarpRows:
 
     def store(self, chunk: Chunk, values: Sequence[Value]) -> None:
         """Write the values, clamped to the output's element, where ``chunk`` lies."""
-        kept = [saturated(self._b, x, self._element) for x in values]
-        store_elements(self._b, kept, self._target, [self._row, chunk.first], self._alignments[1])
+        at = [self._row, chunk.first]
+        store_saturated_run(self._b, values, self._element, self._target, at, self._alignments[1])

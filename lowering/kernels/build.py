@@ -205,6 +205,11 @@ class LoopBuilder:
             return x
         return self._binary(arith.MuliOp, x, y)
 
+    def high_product(self, x: Value, y: Value) -> Value:
+        """The high 32 bits of the signed 64-bit product of i32."""
+        product = self.mul(self.sign_extend(x, 64), self.sign_extend(y, 64))
+        return self.truncate(self.shr(product, 32), 32)
+
     def div_unsigned(self, x: Operand, y: Operand) -> Value:
         """``x / y``, unsigned."""
         return self._binary(arith.DivUIOp, x, y)

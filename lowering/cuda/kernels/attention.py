@@ -25,12 +25,12 @@ from lowering.cuda.kernels.attention_staging import (
     Staging,
 )
 from lowering.cuda.mma import COLUMNS, QUAD, ROWS
+from lowering.cuda.saturate import store_saturated_run
 from lowering.cuda.targets import WARP, CudaTarget
-from lowering.cuda.wide import ALIGNED, store_elements
+from lowering.cuda.wide import ALIGNED
 from lowering.kernels import attention
 from lowering.kernels.base import KernelSpec, Launch
 from lowering.kernels.build import Value
-from lowering.kernels.elements import saturated
 from lowering.kernels.signature import Choice, ConfigValue
 from runtime.cuda_program import Extent
 
@@ -113,7 +113,6 @@ def _store(
     element_bytes = output.width // 8
     alignment = gcd(ALIGNED, output.row_alignment, shape.channels * element_bytes)
     size = gcd(alignment // element_bytes, shape.run)
-    kept = [saturated(b, x, output.element) for x in run]
     for first in range(0, shape.run, size):
         channel = b.add(b.mul(owner, shape.run), first)
         inside = (
@@ -123,7 +122,8 @@ def _store(
         )
         with b.when(inside):
             at = [b.to_index(row), b.to_index(b.add(column, channel))]
-            store_elements(b, kept[first : first + size], target, at, size * element_bytes)
+            values = run[first : first + size]
+            store_saturated_run(b, values, output.element, target, at, size * element_bytes)
 
 
 def _check(spec: KernelSpec, target: CudaTarget) -> None:
