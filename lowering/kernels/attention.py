@@ -32,6 +32,9 @@ from lowering.targets import Target
 MOST_CHANNELS = 1 << 15
 """Channels of a head for which a difference of two scores fits 32 bits."""
 
+WRITTEN_AT_ONCE = 12
+"""Registers of scores that a tile writes: with more, the products of the next tile wait for the stores."""
+
 
 def plan_attention(op: AttentionOp, target: Target) -> Launch:
     """Heads and forms are config; all that differs between layers is among the scalars."""
@@ -70,7 +73,8 @@ class Attention:
         score_dot = b.target.weight_dot
         # Shiftmax has 16-bit probabilities, which only pairs take.
         context_dot = b.target.unsigned_dot if delta else b.target.pair_dot
-        self._keys = Panels(b, self._channels, self._tokens, score_dot)
+        registers = max(1, WRITTEN_AT_ONCE // b.target.tile_rows)
+        self._keys = Panels(b, self._channels, self._tokens, score_dot, registers)
         self._values = Panels(b, self._tokens, self._channels, context_dot)
         self._queries = Groups.allocate(b, self._rows, self._channels, score_dot)
         self._weights = Groups.allocate(b, self._rows, self._tokens, context_dot)
@@ -106,8 +110,7 @@ class Attention:
         with b.loop(0, count) as line:
             self._load_query(b.add(row, line.index), column, line.index)
         self._keys.product(self._queries, self._rows, self._scores, self._bias)
-        with b.loop(0, count) as line:
-            self._softmax.row(self._scores, line.index, self._weights.elements)
+        self._softmax.rows(self._scores, count, self._weights.elements)
         self._values.product(self._weights, self._rows, self._context)
         with b.loop(0, count) as line:
             self._store_context(line.index, b.add(row, line.index), column)

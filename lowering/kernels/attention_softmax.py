@@ -6,17 +6,23 @@ A row is a whole number of registers' lanes in scratch; what lies past its last 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from lowering.arena import align
 from lowering.arithmetic import Requant, saturate
 from lowering.arithmetic_nonlinear import intdiv_factor, intdiv_scale, row_multiplier, shiftexp
 from lowering.kernels.base import KernelBuilder
-from lowering.kernels.build import Operand, Value, element_width, lanes
+from lowering.kernels.build import LoopBuilder, Operand, Value, element_width, lanes
+from lowering.kernels.dot import dot
 from lowering.kernels.elements import Reduction, config_text, splat
 from lowering.kernels.lookup import ENTRIES, ByteTable, lookup_each
+from lowering.targets import PLAIN, DotInstruction
 
 INDEX_MAX = ENTRIES - 1
+
+BITS_OF_ONE = 2
+"""Of the signed weight 1, which sums codes: what multiplies narrow weights best is what sums best."""
 
 
 class RowSoftmax(Protocol):
@@ -26,8 +32,8 @@ class RowSoftmax(Protocol):
         """Load what the rows of ``head`` need."""
         ...
 
-    def row(self, scores: Value, row: Value, target: Value) -> None:
-        """Turn ``scores[row]`` into ``target[row]``, elements of the context's left operand."""
+    def rows(self, scores: Value, count: Value, target: Value) -> None:
+        """Turn ``count`` rows of ``scores`` into those of ``target``, as the context's left operand."""
         ...
 
     def prepare_row(self, row: Value) -> None:
@@ -89,6 +95,30 @@ def requant_of(b: KernelBuilder, prefix: str, counts: Sequence[int], *, shared: 
     return requant
 
 
+@dataclass(frozen=True)
+class CodeSum(Reduction):
+    """A sum of unsigned bytes in i32, by the dot instruction where that takes unsigned bytes."""
+
+    instruction: DotInstruction = PLAIN
+
+    def _by_dot(self, count: int) -> bool:
+        return self.instruction.offsets and count > 0
+
+    def start(self, b: LoopBuilder, count: int) -> Value:
+        """No sum in the lanes for ``count`` bytes."""
+        return super().start(b, count // 4 if self._by_dot(count) else count)
+
+    def combine(self, b: LoopBuilder, x: Value, y: Value) -> Value:
+        """A sum and further bytes, or two sums."""
+        if element_width(y) == 8 and self._by_dot(lanes(y)):
+            return dot(b, self.instruction, x, y, b.constant(1, y.type))
+        return super().combine(b, x, b.zero_extend(y, 32))
+
+    def across(self, b: LoopBuilder, x: Value) -> Value:
+        """All lanes of sums, or of bytes."""
+        return super().across(b, b.zero_extend(x, 32))
+
+
 class DeltaRows:
     """Differences from the row's maximum, their exponentials by table, the division left to the context.
 
@@ -104,7 +134,8 @@ class DeltaRows:
         self._score_multiplier: dict[int, Value] = {}
         self._context = requant_of(b, "context_", contexts, shared=False)
         self._contexts = contexts
-        self._multipliers = b.alloca([rows], 32)
+        self._sum = CodeSum(32, instruction=b.target.weight_instruction(BITS_OF_ONE))
+        self._tops, self._totals, self._multipliers = (b.alloca([rows], 32) for _ in range(3))
         self._multiplier: dict[int, Value] = {}
 
     def begin_head(self, head: Value) -> None:
@@ -113,8 +144,22 @@ class DeltaRows:
             multiplier = self._b.load(self._b.inputs[-1], head, 0, 0)
             self._score_multiplier = self._chunks.splats(multiplier)
 
-    def row(self, scores: Value, row: Value, target: Value) -> None:
-        """Codes into ``target``, the row's multiplier into scratch."""
+    def rows(self, scores: Value, count: Value, target: Value) -> None:
+        """Codes into ``target``, the rows' multipliers into scratch.
+
+        Each step goes over all rows: what one row waits for, the next ones need not.
+        """
+        b = self._b
+        with b.loop(0, count) as row:
+            self._top(scores, row.index)
+        with b.loop(0, count) as row:
+            self._codes(scores, row.index, target)
+        with b.loop(0, count) as row:
+            total = b.load(self._totals, row.index)
+            b.store(row_multiplier(b, b.scalars["dividend"], total), self._multipliers, row.index)
+
+    def _top(self, scores: Value, row: Value) -> None:
+        """The largest score of a row into scratch."""
         b = self._b
         first = self._chunks.splats(b.load(scores, row, 0))
 
@@ -123,7 +168,12 @@ class DeltaRows:
             return [x if mask is None else b.select(mask, x, first[count])]
 
         (top,) = self._chunks.reduce([Reduction(32, is_maximum=True)], score)
-        tops = self._chunks.splats(top)
+        b.store(top, self._tops, row)
+
+    def _codes(self, scores: Value, row: Value, target: Value) -> None:
+        """A row's codes into ``target``, their sum into scratch."""
+        b = self._b
+        tops = self._chunks.splats(b.load(self._tops, row))
 
         def code(i: Operand, count: int, mask: Value | None) -> list[Value]:
             below = b.sub(tops[count], b.load_vector(scores, [row, i], count))
@@ -132,10 +182,10 @@ class DeltaRows:
             x = self._table(index)
             x = x if mask is None else b.select(mask, x, 0)
             b.store_vector(b.zero_extend(x, element_width(target)), target, [row, i])
-            return [b.zero_extend(x, 32)]
+            return [x]
 
-        (total,) = self._chunks.reduce([Reduction(32)], code)
-        b.store(row_multiplier(b, b.scalars["dividend"], total), self._multipliers, row)
+        (total,) = self._chunks.reduce([self._sum], code)
+        b.store(total, self._totals, row)
 
     def prepare_row(self, row: Value) -> None:
         """The row's multiplier in all lanes."""
@@ -164,8 +214,12 @@ class ShiftmaxRows:
     def begin_head(self, head: Value) -> None:
         """All heads have one multiplier."""
 
-    def row(self, scores: Value, row: Value, target: Value) -> None:
+    def rows(self, scores: Value, count: Value, target: Value) -> None:
         """Probabilities into ``target``; the scores make room for int8 values, then for exponentials."""
+        with self._b.loop(0, count) as row:
+            self._row(scores, row.index, target)
+
+    def _row(self, scores: Value, row: Value, target: Value) -> None:
         b = self._b
 
         def narrowed(i: Operand, count: int, mask: Value | None) -> list[Value]:

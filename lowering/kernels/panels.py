@@ -81,14 +81,25 @@ class Groups:
 
 
 class Panels:
-    """An int8 matrix of ``inner`` rows and ``outer`` columns, packed; the right operand of products."""
+    """An int8 matrix of ``inner`` rows and ``outer`` columns, packed; the right operand of products.
 
-    def __init__(self, b: KernelBuilder, inner: int, outer: int, instruction: DotInstruction) -> None:
+    ``registers`` is how many of them a row of a tile has, by default as many as the target's GEMM.
+    """
+
+    def __init__(
+        self,
+        b: KernelBuilder,
+        inner: int,
+        outer: int,
+        instruction: DotInstruction,
+        registers: int | None = None,
+    ) -> None:
         self._b = b
         self._dot = instruction
         self._lanes = b.target.lanes(32)
         self.inner, self.outer = inner, outer
-        self.columns = min(b.target.tile_columns, align(outer, self._lanes))
+        columns = b.target.tile_columns if registers is None else registers * self._lanes
+        self.columns = min(columns, b.target.tile_columns, align(outer, self._lanes))
         self.steps = align(inner, instruction.depth) // instruction.depth
         self.count = align(outer, self.columns) // self.columns
         self.padded = self.count * self.columns

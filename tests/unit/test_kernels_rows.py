@@ -25,7 +25,7 @@ from ivit_dialect.reference.softmax import shiftmax, softmax
 
 def norm_rows(rng: np.random.Generator, channels: int) -> Array:
     """Rows that strain a LayerNorm: constant, alternating extremes, one outlier, small, and random ones."""
-    rows = integers(rng, (9, channels), np.int16)
+    rows = integers(rng, (21, channels), np.int16)
     rows[0], rows[1], rows[2] = -(2**15), 2**15 - 1, 0
     rows[3, ::2], rows[3, 1::2] = -(2**15), 2**15 - 1
     rows[4] = 5
