@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Unpack
@@ -15,7 +17,7 @@ from programs import Device, Options
 from ptx import Module, Statistics, floating_point_instructions
 from xdsl.context import Context
 from xdsl.dialects.builtin import MemRefType, ModuleOp
-from xdsl.ir import Operation
+from xdsl.ir import Operation, SSAValue
 
 from ivit_dialect.element_types import numpy_dtype
 from ivit_dialect.types import tensor_types
@@ -75,6 +77,13 @@ def launch_on(op: Operation, target: CudaTarget, *, spmd: bool = False) -> Launc
     return launch
 
 
+def replace_activations(operands: Operands, activations: Mapping[SSAValue, Array]) -> Operands:
+    """The operands of another image."""
+    other = copy(operands)
+    other.activations = dict(activations)
+    return other
+
+
 def run_launch(
     op: Operation,
     operands: Operands,
@@ -83,10 +92,12 @@ def run_launch(
     *,
     spmd: bool = False,
     apart: int = 0,
+    second: Mapping[SSAValue, Array] | None = None,
     **options: Unpack[Options],
 ) -> Ran:
     """Compute ``op`` on ``images`` equal images, whose parts lie ``apart`` bytes (a multiple of 64) from each
-    other: 0 makes one array of them, as in a buffer of their own."""
+    other: 0 makes one array of them, as in a buffer of their own. The ``second`` image may have activations
+    of its own."""
     launch = launch_on(op, cuda_target(target), spmd=spmd)
     inputs, elements = zip(*(resolve(operand, operands) for operand in launch.inputs), strict=True)
     results = [(kind.get_shape()[1:], kind.element_type) for kind in tensor_types(*op.results)]
@@ -112,9 +123,11 @@ def run_launch(
     program = CudaProgram(ptx, (call,), arena, 1, 1, blob, target, cuda_target(target).cpu)
     device = Device(program, images)
     device.fill("weights", blob)
-    for span, array in zip(spans, inputs, strict=False):
-        for image in range(images if span.memory == "arena" else 0):
-            device.put(span, image, array)
+    for image in range(images):
+        given = replace_activations(operands, second) if image == 1 and second else operands
+        for span, operand in zip(spans, launch.inputs, strict=False):
+            if span.memory == "arena":
+                device.put(span, image, resolve(operand, given)[0])
     statistics = device.launch(Module(ptx), call, **options)
     found = [
         np.stack(
@@ -133,10 +146,11 @@ def check(
     images: int = IMAGES,
     spmd: bool = False,
     apart: int = 0,
+    second: Mapping[SSAValue, Array] | None = None,
     **options: Unpack[Options],
 ) -> Ran:
     """The kernel's results equal ``expected`` for every image, bit for bit."""
-    ran = run_launch(op, operands, target, images, spmd=spmd, apart=apart, **options)
+    ran = run_launch(op, operands, target, images, spmd=spmd, apart=apart, second=second, **options)
     for got, want in zip(ran.results, expected, strict=True):
         assert got.dtype == want.dtype
         differs = np.argwhere(got != want)

@@ -13,6 +13,7 @@ from math import prod
 from ivit_dialect.element_types import held_bits
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.types import tensor_types
+from lowering.arithmetic import LIFT
 from lowering.cuda.build import CudaBuilder, CudaFamily, Geometry
 from lowering.cuda.kernels.gemm_choice import choose_tile, takes
 from lowering.cuda.kernels.gemm_dp4a import Dp4aProducts
@@ -22,7 +23,7 @@ from lowering.cuda.kernels.gemm_rows import ImageRows
 from lowering.cuda.kernels.gemm_staging import AsyncStaging, Copies, RegisterStaging
 from lowering.cuda.targets import GEMM_TILES, CudaTarget, GemmTile
 from lowering.kernels.base import KernelSpec, Launch, Packed
-from lowering.kernels.gemm import LINEAR, plan_linear
+from lowering.kernels.gemm import LINEAR, is_short, plan_linear
 from lowering.kernels.lookup import require_entries
 from lowering.kernels.signature import Choice, Config, Signature, require_shape
 from lowering.packing import PACKINGS
@@ -103,6 +104,8 @@ def _check(spec: KernelSpec, target: CudaTarget) -> None:
         require_shape("multipliers", more[0], padded)
     if "lookup" in config:
         require_entries(more[1], more[1][0].bit_length() - 1)
+    if config.get("residual") == "lifted" and not is_short(element := spec.memrefs[4].element_type):
+        raise ValueError(f"has the config 'residual = lifted', for {LIFT} bits at most, got {element}")
 
 
 CUDA_LINEAR = CudaFamily(

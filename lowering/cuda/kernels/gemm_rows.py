@@ -22,20 +22,14 @@ class ImageRows:
     def __init__(self, b: CudaBuilder, per_image: int) -> None:
         self._b, self._per_image = b, per_image
         self.count: Value = b.mul(b.from_index(b.images, 32), per_image)
-        self._parts: dict[Value, tuple[Value, Value]] = {}
 
     def place(self, operand: DeviceOperand, row: Value) -> Place:
         """Where ``row`` of ``operand`` lies: images that follow each other are one array."""
         b = self._b
         if operand.contiguous:
             return Place(b.of_all_images(operand), b.to_index(row))
-        if row not in self._parts:
-            self._parts[row] = (
-                b.to_index(b.div_unsigned(row, self._per_image)),
-                b.to_index(b.rem_unsigned(row, self._per_image)),
-            )
-        image, line = self._parts[row]
-        return Place(b.of_image(operand, image), line)
+        image, line = b.div_unsigned(row, self._per_image), b.rem_unsigned(row, self._per_image)
+        return Place(b.of_image(operand, b.to_index(image)), b.to_index(line))
 
     def pointer(self, place: Place, column: Operand) -> Value:
         """The address of an element of a row."""
