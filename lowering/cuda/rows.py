@@ -15,7 +15,7 @@ from lowering.cuda.saturate import store_saturated_run
 from lowering.cuda.targets import WARP
 from lowering.cuda.wide import ALIGNED, load_elements
 from lowering.kernels.base import is_unsigned
-from lowering.kernels.build import Value
+from lowering.kernels.build import Loop, Value
 from lowering.kernels.elements import row_shape, rows_of
 from runtime.cuda_program import ONE, Extent
 
@@ -58,8 +58,8 @@ class WarpRows:
             b.of_all_images(operand) if self._merged else rows_of(b, b.of_image(operand, image))
             for operand in (x, y)
         )
-        self._lane, self._warp = b.lane_and_warp(b.thread_id())
-        self._row: Value = b.add(b.mul(b.block_id(), warps), self._warp)
+        self.lane, self.warp = b.lane_and_warp(b.thread_id())
+        self._row: Value = b.add(b.mul(b.block_id(), warps), self.warp)
 
     def geometry(self) -> Geometry:
         """A block for ``warps`` rows."""
@@ -78,15 +78,27 @@ class WarpRows:
         """The row in chunks, each in i32."""
         b, chunks, found = self._b, self.channels // self._size, list[Chunk]()
         for first in range(0, chunks, WARP):
-            number = b.add(self._lane, first)
+            number = b.add(self.lane, first)
             partial = first + WARP > chunks
             inside = b.compare("ult", number, chunks) if partial else None
             start = b.mul(number, self._size)
             at = start if inside is None else b.select(inside, start, 0)
-            values = load_elements(b, self._source, [self._row, at], self._size, self._alignments[0])
-            wide = [(b.zero_extend if self._unsigned else b.sign_extend)(x, 32) for x in values]
-            found.append(self.filled(Chunk(start, wide, inside), 0))
+            found.append(self.filled(Chunk(start, self._elements(at), inside), 0))
         return found
+
+    def _elements(self, at: Value) -> list[Value]:
+        """A chunk's elements from ``at`` on, in i32."""
+        b = self._b
+        values = load_elements(b, self._source, [self._row, at], self._size, self._alignments[0])
+        return [(b.zero_extend if self._unsigned else b.sign_extend)(x, 32) for x in values]
+
+    @contextmanager
+    def walk(self, carried: Sequence[Value] = ()) -> Generator[tuple[Loop, Chunk]]:
+        """The body for each chunk of the lane, one after the other: rows of any width, no warp-wide steps."""
+        b = self._b
+        with b.loop(self.lane, self.channels // self._size, WARP, carried) as loop:
+            start = b.mul(loop.index, self._size)
+            yield loop, Chunk(start, self._elements(start), None)
 
     def filled(self, chunk: Chunk, value: Value | int) -> Chunk:
         """The chunk with ``value`` in lanes that have none."""

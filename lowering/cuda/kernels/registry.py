@@ -7,7 +7,7 @@ from functools import cache
 from xdsl.ir import Operation
 
 from lowering.cuda.build import CudaFamily, CudaPlan
-from lowering.cuda.kernels import attention, gemm, norm, tokens
+from lowering.cuda.kernels import attention, gelu, gemm, norm, tokens
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
 from lowering.kernels.registry import plans
@@ -16,7 +16,13 @@ from lowering.kernels.registry import plans
 @cache
 def cuda_families() -> dict[str, CudaFamily]:
     """Every family by name; a new one adds its line here."""
-    listed: tuple[CudaFamily, ...] = (*attention.FAMILIES, *gemm.FAMILIES, *norm.FAMILIES, *tokens.FAMILIES)
+    listed: tuple[CudaFamily, ...] = (
+        *attention.FAMILIES,
+        *gelu.FAMILIES,
+        *gemm.FAMILIES,
+        *norm.FAMILIES,
+        *tokens.FAMILIES,
+    )
     return {family.name: family for family in listed}
 
 
