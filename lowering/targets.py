@@ -102,6 +102,7 @@ VPDPWSSD_512 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.512", accumulates=Tru
 VPDPBUSD_512 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.512", accumulates=True)
 VPDPWSSD_256 = DotInstruction(2, "llvm.x86.avx512.vpdpwssd.256", accumulates=True)
 VPDPBUSD_256 = DotInstruction(4, "llvm.x86.avx512.vpdpbusd.256", accumulates=True)
+SMLAL = DotInstruction(2, None, accumulates=True)
 SDOT = DotInstruction(4, "llvm.aarch64.neon.sdot.v4i32.v16i8", accumulates=True, signed=True)
 
 _AVX2_FEATURES = ("avx2", "fma", "bmi2")
@@ -178,7 +179,9 @@ AARCH64 = replace(
     GENERIC,
     name="aarch64",
     triple="aarch64-unknown-linux-gnu",
-    tile_rows=6,
+    pair_dot=SMLAL,
+    weight_dot=SMLAL,
+    tile_columns=16,
     byte_shuffle="llvm.aarch64.neon.tbl1.v16i8",
 )
 AARCH64_DOTPROD = replace(
@@ -186,7 +189,7 @@ AARCH64_DOTPROD = replace(
     name="aarch64-dotprod",
     features="+dotprod",
     weight_dot=SDOT,
-    tile_columns=16,
+    tile_rows=6,
 )
 # Without the vector extension a vector of two int32 lanes becomes two registers.
 RISCV64 = replace(

@@ -18,7 +18,8 @@ def dot(b: LoopBuilder, instruction: DotInstruction, total: Value, x: Value, y: 
     instruction is signed.
     """
     if instruction.intrinsic is None:
-        return b.add(total, _widened_products(b, instruction.depth, x, y))
+        widened = _accumulated if instruction.accumulates else _added_by_neighbours
+        return widened(b, instruction.depth, total, x, y)
     if instruction.pair_sum is not None:
         pairs = b.intrinsic(instruction.intrinsic, [x, y], vector_type(lanes(x) // 2, 16))
         ones = b.constant(1, pairs.type)
@@ -40,8 +41,16 @@ def dot_fours(
     return b.add(total, b.intrinsic(instruction.pair_sum, [b.add(first, second), ones], total.type))
 
 
-def _widened_products(b: LoopBuilder, depth: int, x: Value, y: Value) -> Value:
-    """Exact int32 products, summed by neighbours."""
+def _accumulated(b: LoopBuilder, depth: int, total: Value, x: Value, y: Value) -> Value:
+    """Exact int32 products, added one after the other: processors multiply and add at once."""
+    for start in range(depth):
+        places = range(start, lanes(x), depth)
+        total = b.add(total, b.mul(*(b.sign_extend(b.shuffle(z, z, places), 32) for z in (x, y))))
+    return total
+
+
+def _added_by_neighbours(b: LoopBuilder, depth: int, total: Value, x: Value, y: Value) -> Value:
+    """Exact int32 products, summed by neighbours first: on x86 LLVM makes pmaddwd of these."""
     wide = b.zero_extend(x, 32) if depth == 4 else b.sign_extend(x, 32)
     products = b.mul(wide, b.sign_extend(y, 32))
     while depth > 1:
@@ -49,7 +58,7 @@ def _widened_products(b: LoopBuilder, depth: int, x: Value, y: Value) -> Value:
         even = b.shuffle(products, products, range(0, count, 2))
         odd = b.shuffle(products, products, range(1, count, 2))
         products, depth = b.add(even, odd), depth // 2
-    return products
+    return b.add(total, products)
 
 
 def group_operand(b: LoopBuilder, instruction: DotInstruction, group: Value, count: int) -> Value:

@@ -32,7 +32,7 @@ INSTRUCTIONS = {
     "x86-64-avxvnni": r"\{vex\}\s+vpdpbusd\s.*%ymm",
     "x86-64-avx2": r"vpmaddwd\s.*%ymm",
     "aarch64-dotprod": r"sdot\s+v",
-    "aarch64": r"mul\s+v\d+\.4s|[su]mull2?\s|mla\s+v\d+\.4s|smlal2?\s",
+    "aarch64": r"smlal2?\s+v",
     "riscv64": r"mulw?\s",
     "generic": r"pmullw|pmulld|pmaddwd|pmuludq",
 }
