@@ -20,8 +20,11 @@ from ivit_dialect.interpreter import run
 from ivit_dialect.load import parse_module
 from ivit_dialect.store import StoreContext
 from lowering.cuda.compile import compile_cuda
+from lowering.cuda.kernels.registry import cuda_families
 from lowering.cuda.ptxas import assemble
 from lowering.cuda.targets import CUDA_TARGETS, cuda_target
+from lowering.plan import LaunchOp
+from lowering.plan_memory import PlanMemoryPass
 from runtime.cuda_program import CudaProgram
 
 IMAGES = 2
@@ -84,3 +87,14 @@ def test_ptx_for_every_target_holds_no_floating_point(target: str) -> None:
             pytest.skip("ptxas is not installed: the PTX is not assembled")
         assert {launch.kernel for launch in program.launches} == set(assembled.usage)
         assert all(usage.spill_bytes == 0 for usage in assembled.usage.values())
+
+
+def test_every_kernel_of_the_gpu_is_in_a_module_that_runs() -> None:
+    ctx = StoreContext(store=vit.weights())
+    kernels: set[str] = set()
+    planned = [(parse_module(vit.text(1), "test.mlir", ctx), ctx)]
+    planned += [modules.in_form(modules.MODULES[name], pipeline) for name, pipeline in CASES]
+    for module, context in planned:
+        PlanMemoryPass("cuda:sm_80").apply(context, module)
+        kernels |= {op.kernel.data for op in module.walk() if isinstance(op, LaunchOp)}
+    assert set(cuda_families()) - kernels == set()
