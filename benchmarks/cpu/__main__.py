@@ -23,7 +23,7 @@ from benchmarks.cpu.plot import plot
 from benchmarks.cpu.results import Results
 from benchmarks.cpu.run import HOST, Plan, run
 from benchmarks.cpu.show import markdown, show
-from benchmarks.cpu.subjects import DEIT
+from benchmarks.deit import DEIT
 from benchmarks.drawing import pyplot
 from ivit_dialect.command import exit_code_of
 from ivit_dialect.files import whole_file

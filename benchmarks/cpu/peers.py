@@ -14,7 +14,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.cpu.subjects import SHAPE, Case, deit
+from benchmarks.cpu.subjects import Case
+from benchmarks.deit import SHAPE, deit
 
 Run: TypeAlias = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Images [N, 3, 224, 224] to logits [N, 1000]."""

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.cpu.processes import run_module
-from benchmarks.cpu.subjects import SHAPE, Case, deit, images
+from benchmarks.cpu.subjects import Case, images
+from benchmarks.deit import SHAPE, deit
 from ivit_dialect.files import whole_file
 
 CALIBRATION_IMAGES = 8

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks.cpu.kernels import ATTENTION, GEMM, KernelRow, KernelTimes
 from benchmarks.cpu.machine import in_words
 from benchmarks.cpu.peers import OURS, Kind
 from benchmarks.cpu.results import Program, Results, Row, fastest
+from benchmarks.tables import Sheet, markdown_of, number, print_sheets, times
 
 MIB = 1 << 20
 COMPARED: dict[str, Kind | None] = {"INT8 peer": "int8", "FP32 peer": "fp32", "peer of all": None}
 """Groups of peers of which the fastest one is named."""
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A table of text: columns, of which the first ``words`` are no numbers, cells, and lines below it."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    notes: list[str]
-    words: int = 1
 
 
 def sheets(results: Results) -> list[Sheet]:
@@ -46,32 +33,12 @@ def sheets(results: Results) -> list[Sheet]:
 
 def show(results: Results, console: Console) -> None:
     """Print all tables."""
-    console.print(in_words(results.machine), highlight=False, soft_wrap=True)
-    console.print()
-    for sheet in sheets(results):
-        table = Table(
-            title=sheet.title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False
-        )
-        for number, column in enumerate(sheet.columns):
-            left = number < sheet.words
-            table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not number)
-        for row in sheet.rows:
-            table.add_row(*row)
-        console.print(table)
-        for note in sheet.notes:
-            console.print(note, highlight=False, soft_wrap=True)
-        console.print()
+    print_sheets(in_words(results.machine), sheets(results), console)
 
 
 def markdown(results: Results) -> str:
     """The same tables for a page."""
-    lines = [in_words(results.machine), ""]
-    for sheet in sheets(results):
-        lines += [f"### {sheet.title}", "", f"| {' | '.join(sheet.columns)} |"]
-        lines.append("|" + "---|" * sheet.words + "---:|" * (len(sheet.columns) - sheet.words))
-        lines += [f"| {' | '.join(row)} |" for row in sheet.rows]
-        lines += ["", *(f"{note}  " for note in sheet.notes), ""]
-    return "\n".join(lines)
+    return markdown_of(in_words(results.machine), sheets(results))
 
 
 def case_name(row: Row) -> str:
@@ -89,12 +56,12 @@ def _case(rows: Sequence[Row]) -> Sheet:
     cells = [
         (
             row.title,
-            "missing" if row.error is not None else _number(row.median_ms, 2),
-            "" if row.peer == OURS else _times(row.ratio),
-            _number(row.cosine, 4),
-            _number(row.load_s, 2),
-            _number(row.first_s, 2),
-            _number(None if row.peak_rss is None else row.peak_rss / MIB, 0),
+            "missing" if row.error is not None else number(row.median_ms, 2),
+            "" if row.peer == OURS else times(row.ratio),
+            number(row.cosine, 4),
+            number(row.load_s, 2),
+            number(row.first_s, 2),
+            number(None if row.peak_rss is None else row.peak_rss / MIB, 0),
         )
         for row in rows
     ]
@@ -109,10 +76,10 @@ def _summary(results: Results) -> Sheet:
     lines: list[tuple[str, ...]] = []
     for rows in results.cases():
         ours = next((row.median_ms for row in rows if row.peer == OURS), None)
-        cells = [rows[0].model, str(rows[0].batch), str(rows[0].threads), _number(ours, 2)]
+        cells = [rows[0].model, str(rows[0].batch), str(rows[0].threads), number(ours, 2)]
         for kind in COMPARED.values():
             best = fastest(rows, lambda row, kind=kind: kind in (None, row.kind))
-            cells += ["–", "–"] if best is None else [best.title, _times(best.ratio)]
+            cells += ["–", "–"] if best is None else [best.title, times(best.ratio)]
         lines.append(tuple(cells))
     return Sheet("ivit against the fastest peers", tuple(columns), lines, [])
 
@@ -126,13 +93,13 @@ def _memory(programs: Sequence[Program]) -> Sheet:
             ("–",) * 4
             if kernels is None
             else (
-                _number(kernels.arena / 1024, 0),
-                _number(kernels.live / 1024, 0),
-                _number(kernels.weights / MIB, 2),
-                _number(kernels.code / 1024, 0),
+                number(kernels.arena / 1024, 0),
+                number(kernels.live / 1024, 0),
+                number(kernels.weights / MIB, 2),
+                number(kernels.code / 1024, 0),
             )
         )
-        lines.append((program.model, _number(program.compile_s, 1), *sizes))
+        lines.append((program.model, number(program.compile_s, 1), *sizes))
     notes = [f"{program.model}: {program.error}" for program in programs if program.error is not None]
     return Sheet("Our program: compile time, and memory of an image", columns, lines, notes)
 
@@ -167,11 +134,3 @@ def _kernels(model: str, kernels: KernelTimes) -> Sheet:
             f" bits ({kernels.narrow_peak:.1f} GMAC/s), so that they may pass the first of these peaks."
         )
     return Sheet(f"{model}: kernels, one image, one thread", columns, lines, [note], words=2)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _times(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.2f}×"
