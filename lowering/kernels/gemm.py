@@ -28,7 +28,7 @@ from lowering.kernels.base import (
     Packed,
     Viewed,
 )
-from lowering.kernels.build import Value, shape
+from lowering.kernels.build import Operand, Value, shape
 from lowering.kernels.dot import (
     BYTE_SIGN,
     dot,
@@ -51,9 +51,6 @@ steps take their excess (``pair-weights``)."""
 
 NIBBLE_BITS = 4
 """Weights of at most so many bits are packed two a byte."""
-
-FEW_TILES = 8
-"""With fewer row tiles than this, threads share panels of columns instead."""
 
 GROUP_WIDTH = 32
 """Bits of a group of activations: what one lane of the accumulator takes a step."""
@@ -188,18 +185,21 @@ class Gemm:
         self._epilogue = Epilogue(b, self._lanes, self._rows, self._columns)
 
     def build(self) -> None:
-        """Share row tiles, or panels where row tiles are few, among threads."""
-        b = self._b
+        """Share register tiles among threads, those of one row tile after those of the other."""
+        b, panels = self._b, self._panels
         whole, rest = divmod(self._total, self._rows)
-        tiles = whole + (rest > 0)
-        few = tiles < FEW_TILES
-        first_tile, last_tile = (b.index(0), b.index(tiles)) if few else b.my_share(tiles)
-        first, last = b.my_share(self._panels) if few else (b.index(0), b.index(self._panels))
-        with b.loop(first_tile, b.min(last_tile, whole)) as tile:
-            self._tile(b.mul(tile.index, self._rows), self._rows, first, last)
+        first, last = b.my_share((whole + (rest > 0)) * panels)
+
+        def share(tile: Operand) -> tuple[Value, Value]:
+            before = b.mul(b.value(tile), panels)
+            return b.sub(b.max(first, before), before), b.min(b.sub(last, before), panels)
+
+        end = b.div_unsigned(b.add(last, panels - 1), panels)
+        with b.loop(b.div_unsigned(first, panels), b.min(end, whole)) as tile:
+            self._tile(b.mul(tile.index, self._rows), self._rows, *share(tile.index))
         if rest:
-            with b.when(b.compare("eq", last_tile, tiles)):
-                self._tile(b.index(whole * self._rows), rest, first, last)
+            with b.when(b.compare("sgt", last, whole * panels)):
+                self._tile(b.index(whole * self._rows), rest, *share(whole))
 
     def _tile(self, row: Value, rows: int, first: Value, last: Value) -> None:
         """Rows [row, row + rows) by panels [first, last)."""
