@@ -10,7 +10,7 @@ import numpy as np
 
 from ptx.decoding import (
     Decoder,
-    Reader,
+    Read,
     Run,
     ScalarType,
     choose,
@@ -21,6 +21,7 @@ from ptx.decoding import (
     unknown,
 )
 from ptx.errors import PTXError
+from ptx.memory import byte_pattern
 from ptx.shared import LOCAL_WINDOW, SHARED_WINDOW
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Address, Immediate, Instruction, Name, Operand, Vector
@@ -56,7 +57,7 @@ class AccessShape:
             raise unknown(instruction)
 
 
-def address_reader(decoder: Decoder, operand: Operand, instruction: Instruction) -> Reader:
+def address_reader(decoder: Decoder, operand: Operand, instruction: Instruction) -> Read:
     """Reads the addresses of ``[base+offset]``, as uint64; poison in one is an error."""
     if not isinstance(operand, Address):
         raise unknown(instruction)
@@ -117,10 +118,11 @@ def _store(decoder: Decoder, instruction: Instruction) -> Run:
         poison: Array | None = None
         for column, reader in enumerate(readers):
             values[:, column] = reader(slot, lanes)
-            found = slot.poison_of(registers[column], lanes)
-            if found is not None:
-                poison = np.zeros(values.shape, np.bool_) if poison is None else poison
-                poison[:, column] = found
+            if slot.poison_of(registers[column], lanes) is not None:
+                poison = np.zeros_like(values) if poison is None else poison
+                poison[:, column] = reader.masks(slot, lanes)
+        if poison is not None and not poison.any():
+            poison = None
         slot.machine.store(slot, lanes, space, addresses(slot, lanes), values, poison)
 
     return run
@@ -188,7 +190,7 @@ def _atomic(decoder: Decoder, instruction: Instruction) -> Run:
             results[order] = old[0, 0]
             new = compute(old, [value[order : order + 1, None] for value in values])
             spoilt = of_old[order] or (wrong is not None and wrong[order])
-            mask = np.ones((1, 1), np.bool_) if spoilt else None
+            mask = np.full_like(new, byte_pattern(0xFF, kind.bytes)) if spoilt else None
             slot.machine.store(slot, one, space, spot, new, mask, atomic=True)
         write(slot, lanes, results, of_old if of_old.any() else None)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, signed, typed, unknown
+from ptx.poison import of_halves, upward
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Instruction
 
@@ -52,7 +53,11 @@ def _two_operands(decoder: Decoder, instruction: Instruction) -> Run:
         compute = _not_negative(compute)
     elif middle:
         raise unknown(instruction)
-    return decoder.pure(instruction, _readers(decoder, instruction, kind), of_type(compute, kind))
+    masks = upward(kind.bits) if name in ("add", "sub") and not middle else None
+    masks = of_halves if kind.packed else masks
+    return decoder.pure(
+        instruction, _readers(decoder, instruction, kind), of_type(compute, kind), masks=masks
+    )
 
 
 def _saturating(compute: Callable[..., Any]) -> Callable[..., Any]:
@@ -93,7 +98,8 @@ def _multiply(decoder: Decoder, instruction: Instruction) -> Run:
         product = _product(typed(a, kind), typed(b, kind), which, kind).astype(dtype, copy=False)
         return product + addend[0] if addend else product
 
-    return decoder.pure(instruction, readers, compute)
+    masks = upward(result_bits) if which != "hi" else None
+    return decoder.pure(instruction, readers, compute, masks=masks)
 
 
 def _product(a: Any, b: Any, which: str, kind: ScalarType) -> Any:

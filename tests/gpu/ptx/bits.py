@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, typed, unknown
-from ptx.slots import REGISTER_DTYPES, Lanes, Slot
+from ptx.poison import conjunction, disjunction, either, moved
+from ptx.slots import REGISTER_DTYPES
 from ptx.syntax import Immediate, Instruction
 
 _LOGIC: dict[str, Callable[..., Any]] = {"and": np.bitwise_and, "or": np.bitwise_or, "xor": np.bitwise_xor}
@@ -20,7 +21,8 @@ def _logic(decoder: Decoder, instruction: Instruction) -> Run:
     name, last = instruction.parts
     bits = scalar_type(last, instruction).bits
     readers = [decoder.read(operand, bits, instruction) for operand in instruction.operands[1:]]
-    return decoder.pure(instruction, readers, _LOGIC[name])
+    masks = {"and": conjunction, "or": disjunction, "xor": either}[name]
+    return decoder.pure(instruction, readers, _LOGIC[name], masks=masks)
 
 
 @semantics("not", "cnot")
@@ -33,7 +35,9 @@ def _not(decoder: Decoder, instruction: Instruction) -> Run:
         return (a == zero).astype(REGISTER_DTYPES[bits])
 
     reader = decoder.read(instruction.operands[1], bits, instruction)
-    return decoder.pure(instruction, [reader], np.invert if name == "not" else logical)
+    if name == "not":
+        return decoder.pure(instruction, [reader], np.invert, masks=either)
+    return decoder.pure(instruction, [reader], logical)
 
 
 @semantics("shl", "shr")
@@ -45,7 +49,8 @@ def _shift(decoder: Decoder, instruction: Instruction) -> Run:
         decoder.read(instruction.operands[1], kind.bits, instruction),
         decoder.read(instruction.operands[2], 32, instruction),
     ]
-    return decoder.pure(instruction, readers, of_amount(name, kind))
+    compute = of_amount(name, kind)
+    return decoder.pure(instruction, readers, compute, masks=moved(compute, 1))
 
 
 def of_amount(name: str, kind: ScalarType) -> Callable[..., Any]:
@@ -80,7 +85,7 @@ def _funnel_shift(decoder: Decoder, instruction: Instruction) -> Run:
         return (both << shift >> np.uint64(32)).astype(np.uint32)
 
     readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:]]
-    return decoder.pure(instruction, readers, compute)
+    return decoder.pure(instruction, readers, compute, masks=moved(compute, 2))
 
 
 @semantics("bfe")
@@ -106,7 +111,7 @@ def _extract_field(decoder: Decoder, instruction: Instruction) -> Run:
     operands = instruction.operands
     readers = [decoder.read(operands[1], kind.bits, instruction)]
     readers += [decoder.read(operand, 32, instruction) for operand in operands[2:]]
-    return decoder.pure(instruction, readers, compute)
+    return decoder.pure(instruction, readers, compute, masks=moved(compute, 1))
 
 
 def _right(value: Any, amount: Any) -> Any:
@@ -139,7 +144,7 @@ def _insert_field(decoder: Decoder, instruction: Instruction) -> Run:
     operands = instruction.operands
     readers = [decoder.read(operand, bits, instruction) for operand in operands[1:3]]
     readers += [decoder.read(operand, 32, instruction) for operand in operands[3:]]
-    return decoder.pure(instruction, readers, compute)
+    return decoder.pure(instruction, readers, compute, masks=moved(compute, 2))
 
 
 @semantics("popc", "clz", "brev", "bfind")
@@ -155,7 +160,8 @@ def _count(decoder: Decoder, instruction: Instruction) -> Run:
         "bfind": _highest,
     }
     reader = decoder.read(instruction.operands[1], kind.bits, instruction)
-    return decoder.pure(instruction, [reader], partial(computes[name], kind))
+    compute = partial(computes[name], kind)
+    return decoder.pure(instruction, [reader], compute, masks=moved(compute, 1) if name == "brev" else None)
 
 
 def _population(kind: ScalarType, value: Any) -> Any:
@@ -206,7 +212,7 @@ def _any_logic(decoder: Decoder, instruction: Instruction) -> Run:
         return result
 
     readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:4]]
-    return decoder.pure(instruction, readers, compute)
+    return decoder.pure(instruction, readers, compute, masks=either)
 
 
 @semantics("prmt")
@@ -214,21 +220,8 @@ def _permute_bytes(decoder: Decoder, instruction: Instruction) -> Run:
     """Four bytes of ``{b, a}``, each chosen by a nibble whose high bit asks for copies of the sign."""
     if instruction.opcode != "prmt.b32":
         raise unknown(instruction)
-    operands = instruction.operands
-    readers = [decoder.read(operand, 32, instruction) for operand in operands[1:]]
-    selector = operands[3]
-    if not isinstance(selector, Immediate):
-        return decoder.pure(instruction, readers, _permuted)
-    nibbles = [selector.value >> shift & 7 for shift in (0, 4, 8, 12)]
-    used = [operands[1 + half] for half in (0, 1) if any(nibble // 4 == half for nibble in nibbles)]
-    write, sources = decoder.write(operands[0], instruction), decoder.sources(*used)
-
-    def run(slot: Slot, lanes: Lanes) -> None:
-        # a register that gives no byte gives no poison
-        values = [reader(slot, lanes) for reader in readers]
-        write(slot, lanes, _permuted(*values), slot.poison_of(sources, lanes))
-
-    return run
+    readers = [decoder.read(operand, 32, instruction) for operand in instruction.operands[1:]]
+    return decoder.pure(instruction, readers, _permuted, masks=moved(_permuted, 2))
 
 
 def _permuted(a: Any, b: Any, selector: Any) -> Any:

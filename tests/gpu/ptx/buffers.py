@@ -44,7 +44,7 @@ class Buffer:
         self._dtype, self._shape = array.dtype, array.shape
         self.storage: Array = np.zeros(padded(self.size), np.uint8)
         self.storage[: self.size] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
-        self.poison: Array | None = None if initialised else np.ones(padded(self.size), np.uint8)
+        self.poison: Array | None = None if initialised else np.full(padded(self.size), 0xFF, np.uint8)
         self.stored: Array = np.zeros(padded(self.size), np.uint8)
         self.constant_reader = ""
         self.first_writer = ""
@@ -78,6 +78,8 @@ class GlobalMemory:
         position = _FIRST
         for buffer in self.buffers:
             buffer.constant_reader = buffer.first_writer = ""
+            if buffer.poison is not None:  # of whole bytes, however its owner marked them
+                buffer.poison = np.where(buffer.poison != 0, 0xFF, 0).astype(np.uint8)
             if buffer.fixed:
                 continue
             buffer.base = position + buffer.offset
@@ -129,7 +131,7 @@ class GlobalMemory:
     def load(
         self, slot: Slot, lanes: Lanes, addresses: Array, size: int, count: int, constant: bool = False
     ) -> tuple[Array, Array | None]:
-        """``count`` elements of ``size`` bytes a lane, and which of them are poison.
+        """``count`` elements of ``size`` bytes a lane, and their poisoned bits.
 
         ``constant``: the load promises that nothing writes there while the kernel runs (``ld.global.nc``).
         """
@@ -142,7 +144,7 @@ class GlobalMemory:
             if part.buffer.poison is not None:
                 found = poison_of_bytes(part.buffer.poison, part.offsets, size, count)
                 if found is not None:
-                    poison = np.zeros(values.shape, np.bool_) if poison is None else poison
+                    poison = np.zeros_like(values) if poison is None else poison
                     poison[part.chosen] = found
         if poison is not None:
             slot.note_poison(lanes, poison)
@@ -159,7 +161,7 @@ class GlobalMemory:
     def check_store(self, slot: Slot, lanes: Lanes, poison: Any) -> None:
         """No poison leaves the kernel."""
         if poison is not None:
-            wrong = poison.any(1) if poison.ndim == 2 else poison
+            wrong = (np.max(poison, axis=1) if poison.ndim == 2 else poison) != 0
             slot.fail_of_poison(lanes, wrong, "the value that is stored")
 
     def store(self, slot: Slot, lanes: Lanes, addresses: Array, values: Array, poison: Array | None) -> None:

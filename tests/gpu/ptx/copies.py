@@ -126,12 +126,12 @@ def _copy(decoder: Decoder, instruction: Instruction) -> Run:
         machine.counters.shared_access(to, total, "cp.async")
         offsets = machine.shared.offsets(slot, lanes, to, total)
         data: Array = np.zeros((count, total), np.uint8)
-        spoilt: Array = np.zeros((count, total), np.bool_)
+        spoilt: Array = np.zeros((count, total), np.uint8)
         for length in np.unique(wanted[wanted > 0]):
             _fetch(slot, indices, origin, wanted == length, int(length), total, data, spoilt)
         machine.shared.fly(slot, lanes, offsets, total)
         words = data.view(f"u{word}")
-        poison = np.any(spoilt.reshape(count, -1, word), axis=2) if spoilt.any() else None
+        poison = spoilt.view(words.dtype) if spoilt.any() else None
         early = machine.copies == "early"
         if early:
             scatter(machine.shared.data, offsets, words)
@@ -162,4 +162,4 @@ def _fetch(
         rows = np.flatnonzero(chosen)
         data[rows, start : start + step] = values.view(np.uint8).reshape(len(rows), -1)
         if poison is not None:
-            spoilt[rows, start : start + step] = np.repeat(poison, word, axis=1)
+            spoilt[rows, start : start + step] = poison.view(np.uint8).reshape(len(rows), -1)

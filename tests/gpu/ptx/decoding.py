@@ -11,14 +11,27 @@ import numpy as np
 
 from ptx.errors import PTXError
 from ptx.parser import is_sink
+from ptx.poison import Masks
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Address, Immediate, Instruction, Name, Negated, Operand, Vector
 
 Run: TypeAlias = Callable[[Slot, Lanes], None]
 """Runs an instruction for some lanes of a slot."""
 
-Reader: TypeAlias = Callable[[Slot, Lanes], Any]
-"""An operand's values: an array of one value a lane, or one NumPy scalar for all."""
+Read: TypeAlias = Callable[[Slot, Lanes], Any]
+"""Gives an array of one value a lane, or one NumPy scalar for all."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """An operand: its values, and the masks of their poisoned bits."""
+
+    values: Read
+    masks: Read
+
+    def __call__(self, slot: Slot, lanes: Lanes) -> Any:
+        return self.values(slot, lanes)
+
 
 Semantics: TypeAlias = Callable[["Decoder", Instruction], Run]
 
@@ -132,7 +145,7 @@ class Decoder:
         dtype = REGISTER_DTYPES[bits]
         if isinstance(operand, Negated):
             plain = self.read(operand.name, bits, instruction)
-            return lambda slot, lanes: ~plain(slot, lanes)
+            return Reader(lambda slot, lanes: ~plain(slot, lanes), plain.masks)
         if isinstance(operand, Immediate):
             return _constant(operand.value, dtype)
         if not isinstance(operand, Name):
@@ -142,9 +155,10 @@ class Decoder:
             if width < bits or (bits == 1) != (width == 1):
                 where = f"line {instruction.line}: `{instruction.text}`"
                 raise PTXError(f"{where}: {operand.text} has {width} bits, not {bits}")
+            masks = _masks(index, dtype)
             if width == bits:
-                return lambda slot, lanes: slot.values[index][lanes]
-            return lambda slot, lanes: slot.values[index][lanes].astype(dtype)
+                return Reader(lambda slot, lanes: slot.values[index][lanes], masks)
+            return Reader(lambda slot, lanes: slot.values[index][lanes].astype(dtype), masks)
         if operand.text in self._symbols:
             return _constant(self._symbols[operand.text], dtype)
         if operand.text.startswith("%"):
@@ -156,7 +170,10 @@ class Decoder:
             raise PTXError(
                 f"line {instruction.line}: `{instruction.text}`: the special register {name} is not known"
             )
-        return lambda slot, lanes: slot.specials[name][lanes].astype(dtype, copy=False)
+        zero = dtype.type(0)
+        return Reader(
+            lambda slot, lanes: slot.specials[name][lanes].astype(dtype, copy=False), lambda slot, lanes: zero
+        )
 
     def sources(self, *operands: Operand) -> tuple[int, ...]:
         """The registers among some operands: where poison may come from."""
@@ -185,7 +202,11 @@ class Decoder:
             if values.dtype != dtype:
                 if sign_extend and values.dtype.itemsize < dtype.itemsize and values.dtype.kind == "u":
                     values = signed(values)
+                    if poison is not None and poison.dtype.kind == "u":
+                        poison = signed(poison)
                 values = values.astype(dtype)
+            if poison is not None and poison.dtype not in (dtype, np.bool_):
+                poison = poison.astype(dtype)
             slot.write(index, lanes, values, poison)
 
         return write
@@ -196,15 +217,22 @@ class Decoder:
         readers: list[Reader],
         compute: Callable[..., Any],
         *,
+        masks: Masks | None = None,
         sign_extend: bool = False,
     ) -> Run:
-        """Result = ``compute(operands...)``, a function of each lane alone; poison in, poison out."""
+        """Result = ``compute(operands...)``, a function of each lane alone.
+
+        ``masks`` gives the poisoned bits; without it one spoils the whole result.
+        """
         write = self.write(instruction.operands[0], instruction, sign_extend=sign_extend)
         sources = self.sources(*instruction.operands[1:])
 
         def run(slot: Slot, lanes: Lanes) -> None:
             values = [reader(slot, lanes) for reader in readers]
-            write(slot, lanes, compute(*values), slot.poison_of(sources, lanes))
+            poison = slot.poison_of(sources, lanes)
+            if poison is not None and masks is not None:
+                poison = masks(values, [reader.masks(slot, lanes) for reader in readers])
+            write(slot, lanes, compute(*values), poison)
 
         return run
 
@@ -213,7 +241,18 @@ def _constant(value: int, dtype: np.dtype[Any]) -> Reader:
     scalar: Any = np.array(value & ((1 << (8 * dtype.itemsize)) - 1)).astype(dtype)[()]
     if dtype == np.bool_:
         scalar = np.bool_(value != 0)
-    return lambda slot, lanes: scalar
+    zero = dtype.type(0)
+    return Reader(lambda slot, lanes: scalar, lambda slot, lanes: zero)
+
+
+def _masks(register: int, dtype: np.dtype[Any]) -> Read:
+    zero = dtype.type(0)
+
+    def masks(slot: Slot, lanes: Lanes) -> Any:
+        mask = slot.poison[register]
+        return zero if mask is None else mask[lanes].astype(dtype, copy=False)
+
+    return masks
 
 
 def spread(values: Any, count: int) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ptx.errors import AlignmentError
@@ -52,12 +50,6 @@ def check_alignment(slot: Slot, lanes: Lanes, addresses: Array, total: int) -> N
 
 
 def poison_of_bytes(storage: Array, offsets: Array, size: int, count: int) -> Array | None:
-    """Which of the elements at ``offsets`` have a poisoned byte; None where none has."""
-    found = gather(storage, offsets, size, count) != 0
+    """The poisoned bits of the elements at ``offsets``; None where there are none."""
+    found = gather(storage, offsets, size, count)
     return found if found.any() else None
-
-
-def store_poison(storage: Array, offsets: Array, size: int, poison: Array) -> None:
-    """Mark the bytes of the elements at ``offsets``: poison where ``poison``, ``[lanes, count]``, says so."""
-    pattern: Any = np.array(byte_pattern(1, size), f"u{size}")
-    scatter(storage, offsets, poison * pattern)

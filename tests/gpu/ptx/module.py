@@ -94,7 +94,7 @@ class Module:
             if isinstance(argument, Buffer) and not argument.name:
                 argument.name = f"{number} ({kernel.function.parameters[number].name})"
         memory = GlobalMemory([*self._variables, *(each for each in actual if isinstance(each, Buffer))])
-        parameters = _parameter_bytes(kernel, actual)
+        parameters = parameter_bytes(kernel, actual)
         counters = Counters(len(kernel.steps), banks)
         random = np.random.default_rng(seed)
         total = full_grid[0] * full_grid[1] * full_grid[2]
@@ -140,7 +140,12 @@ def _check_block(kernel: Kernel, block: Dim) -> None:
         raise PTXError(f"kernel {kernel.function.name}: blocks of {block} have too many threads")
 
 
-def _parameter_bytes(kernel: Kernel, arguments: Sequence[Buffer | int | bytes]) -> bytes:
+def parameter_bytes(kernel: Kernel, arguments: Sequence[Buffer | int | bytes]) -> bytes:
+    """The bytes of all parameters.
+
+    Raises:
+        PTXError: where the arguments do not fit them.
+    """
     name = kernel.function.name
     parameters = kernel.function.parameters
     if len(arguments) != len(parameters):

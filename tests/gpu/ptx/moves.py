@@ -9,6 +9,7 @@ import numpy as np
 
 from ptx.decoding import Decoder, Run, ScalarType, choose, scalar_type, semantics, typed, unknown
 from ptx.parser import is_sink
+from ptx.poison import either, full, moved
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Instruction, Operand, Vector
 
@@ -38,7 +39,7 @@ def _move(decoder: Decoder, instruction: Instruction) -> Run:
         return _pack(decoder, instruction, bits, source)
     if isinstance(target, Vector):
         return _unpack(decoder, instruction, bits, target)
-    return decoder.pure(instruction, [decoder.read(source, bits, instruction)], _same)
+    return decoder.pure(instruction, [decoder.read(source, bits, instruction)], _same, masks=either)
 
 
 def _same(value: Any) -> Any:
@@ -56,7 +57,7 @@ def _pack(decoder: Decoder, instruction: Instruction, bits: int, source: Vector)
             result = result | value.astype(dtype) << dtype(place * part)
         return result
 
-    return decoder.pure(instruction, readers, compute)
+    return decoder.pure(instruction, readers, compute, masks=moved(compute, len(readers)))
 
 
 def _unpack(decoder: Decoder, instruction: Instruction, bits: int, target: Vector) -> Run:
@@ -71,10 +72,14 @@ def _unpack(decoder: Decoder, instruction: Instruction, bits: int, target: Vecto
     dtype = REGISTER_DTYPES[bits].type
 
     def run(slot: Slot, lanes: Lanes) -> None:
-        # a copy: the results may overwrite the source
-        value, poison = np.array(reader(slot, lanes)), slot.poison_of(sources, lanes)
+        # copies: the results may overwrite the source
+        value, mask = np.array(reader(slot, lanes)), None
+        if slot.poison_of(sources, lanes) is not None:
+            mask = np.array(reader.masks(slot, lanes))
         for write, shift in writers:
-            write(slot, lanes, (value >> dtype(shift)).astype(REGISTER_DTYPES[part]), poison)
+            bits = (value >> dtype(shift)).astype(REGISTER_DTYPES[part])
+            poison = None if mask is None else (mask >> dtype(shift)).astype(bits.dtype)
+            write(slot, lanes, bits, poison)
 
     return run
 
@@ -97,7 +102,8 @@ def _convert(decoder: Decoder, instruction: Instruction) -> Run:
             number = saturated(number, target)
         return number.astype(dtype)
 
-    return decoder.pure(instruction, [reader], compute, sign_extend=target.signed)
+    masks = None if modes else moved(compute, 1)
+    return decoder.pure(instruction, [reader], compute, masks=masks, sign_extend=target.signed)
 
 
 def saturated(number: Any, kind: ScalarType) -> Any:
@@ -158,23 +164,18 @@ def _select(decoder: Decoder, instruction: Instruction) -> Run:
     readers = [decoder.read(operand, bits, instruction) for operand in (first, second)]
     chooser = decoder.read(predicate, 1, instruction)
     write = decoder.write(target, instruction)
-    of_first, of_second, of_predicate = (decoder.sources(item) for item in (first, second, predicate))
+    sources = decoder.sources(first, second, predicate)
 
     def run(slot: Slot, lanes: Lanes) -> None:
         chosen = chooser(slot, lanes)
         values = choose(chosen, readers[0](slot, lanes), readers[1](slot, lanes))
-        poison = slot.poison_of(of_predicate, lanes)
-        in_first, in_second = slot.poison_of(of_first, lanes), slot.poison_of(of_second, lanes)
-        if in_first is not None or in_second is not None:
-            operand = choose(chosen, _or_none(in_first), _or_none(in_second))
-            poison = operand if poison is None else poison | operand
+        poison: Array | None = None
+        if slot.poison_of(sources, lanes) is not None:
+            masks = choose(chosen, readers[0].masks(slot, lanes), readers[1].masks(slot, lanes))
+            poison = masks | full(np.asarray(chooser.masks(slot, lanes)), masks.dtype)
         write(slot, lanes, values, poison)
 
     return run
-
-
-def _or_none(poison: Array | None) -> Any:
-    return False if poison is None else poison
 
 
 @semantics("slct")

@@ -18,7 +18,6 @@ from ptx.memory import (
     padded,
     poison_of_bytes,
     scatter,
-    store_poison,
 )
 from ptx.slots import Array, Lanes, Slot
 
@@ -35,7 +34,7 @@ class SharedMemory:
         self.size = size
         self.stride = padded(size)
         self.data: Array = random.integers(0, 256, ctas * self.stride, dtype=np.uint8)
-        self.poison: Array = np.ones(ctas * self.stride, np.uint8)
+        self.poison: Array = np.full(ctas * self.stride, 0xFF, np.uint8)
         self.races = races and size > 0
         self.writer: Array = np.zeros(ctas * self.stride if self.races else 0, np.uint8)
         self.reader: Array = np.zeros(ctas * self.stride if self.races else 0, np.uint8)
@@ -54,7 +53,7 @@ class SharedMemory:
     def load(
         self, slot: Slot, lanes: Lanes, addresses: Array, size: int, count: int, atomic: bool = False
     ) -> tuple[Array, Array | None]:
-        """``count`` elements of ``size`` bytes a lane, and which of them are poison."""
+        """``count`` elements of ``size`` bytes a lane, and their poisoned bits."""
         offsets = self.offsets(slot, lanes, addresses, size * count)
         if self.races and not atomic:
             self.note_read(slot, lanes, offsets, size, count)
@@ -81,7 +80,7 @@ class SharedMemory:
         if poison is None:
             mark(self.poison, offsets, size, count, 0)
         else:
-            store_poison(self.poison, offsets, size, poison)
+            scatter(self.poison, offsets, poison)
 
     def note_read(self, slot: Slot, lanes: Lanes, offsets: Array, size: int, count: int) -> None:
         """A read: nobody else may have written these bytes since the last barrier."""
@@ -129,7 +128,7 @@ class SharedMemory:
         if self.races:
             self.note_write(slot, lanes, offsets, word, size // word)
             mark(self.writer, offsets, word, size // word, _IN_FLIGHT)
-        mark(self.poison, offsets, word, size // word, 1)
+        mark(self.poison, offsets, word, size // word, 0xFF)
 
     def land(
         self, slot: Slot, offsets: Array, data: Array, poison: Array | None, early: bool = False
@@ -143,7 +142,7 @@ class SharedMemory:
         if poison is None:
             mark(self.poison, offsets, size, count, 0)
         else:
-            store_poison(self.poison, offsets, size, poison)
+            scatter(self.poison, offsets, poison)
 
     def barrier(self, ctas: Array) -> None:
         """All warps of ``ctas`` have met: what they did before is over, but for copies in flight."""
@@ -160,7 +159,7 @@ class LocalMemory:
         self.size = size
         self.stride = padded(size)
         self.data: Array = np.full(slot.size * self.stride, 0xA5, np.uint8)
-        self.poison: Array = np.ones(slot.size * self.stride, np.uint8)
+        self.poison: Array = np.full(slot.size * self.stride, 0xFF, np.uint8)
 
     def _offsets(self, slot: Slot, lanes: Lanes, addresses: Array, total: int) -> Array:
         check_alignment(slot, lanes, addresses, total)
@@ -175,7 +174,7 @@ class LocalMemory:
     def load(
         self, slot: Slot, lanes: Lanes, addresses: Array, size: int, count: int
     ) -> tuple[Array, Array | None]:
-        """``count`` elements of ``size`` bytes a lane, and which of them are poison."""
+        """``count`` elements of ``size`` bytes a lane, and their poisoned bits."""
         offsets = self._offsets(slot, lanes, addresses, size * count)
         poison = poison_of_bytes(self.poison, offsets, size, count)
         if poison is not None:
@@ -190,7 +189,7 @@ class LocalMemory:
         if poison is None:
             mark(self.poison, offsets, size, count, 0)
         else:
-            store_poison(self.poison, offsets, size, poison)
+            scatter(self.poison, offsets, poison)
 
 
 LOCAL_BASE = 0x400

@@ -52,7 +52,7 @@ class Slot:
 
     Attributes:
         values: per register, one value a lane.
-        poison: per register, which lanes were never written or computed from such; None where none.
+        poison: per register, a mask of the bits that nobody wrote, a value a lane; None where there are none.
         fragments: instruction index -> the lanes that are there and can go on.
         parked: the same, of lanes that wait for others of their warp.
         specials: special register -> a value a lane.
@@ -75,7 +75,9 @@ class Slot:
         self.grid, self.block = machine.grid, machine.block
         block = self.block
         self.values: list[Array] = [np.full(self.size, 0xA5, REGISTER_DTYPES[bits]) for bits in widths]
-        self.poison: list[Array | None] = [np.ones(self.size, np.bool_) for _ in widths]
+        self.poison: list[Array | None] = [
+            np.full(self.size, (1 << bits) - 1, REGISTER_DTYPES[bits]) for bits in widths
+        ]
         threads = block[0] * block[1] * block[2]
         self.thread = 32 * index + self.lane
         self.alive = self.thread < threads
@@ -110,12 +112,14 @@ class Slot:
         return {name: values.astype(np.uint32) for name, values in specials.items()}
 
     def write(self, register: int, lanes: Lanes, values: Array, poison: Array | None) -> None:
-        """Set a register of ``lanes``; ``poison`` says which of the values are nobody's."""
+        """Set a register of ``lanes``; ``poison``: a mask of the bits that are nobody's, or which lanes are."""
         self.values[register][lanes] = values
         mask = self.poison[register]
-        if poison is not None:
+        if poison is not None and poison.any():
             if mask is None:
-                mask = self.poison[register] = np.zeros(self.size, np.bool_)
+                mask = self.poison[register] = np.zeros(self.size, self.values[register].dtype)
+            if poison.dtype == np.bool_ and mask.dtype != np.bool_:
+                poison = np.negative(poison.astype(mask.dtype))
             mask[lanes] = poison
         elif mask is not None:
             if isinstance(lanes, slice):
@@ -126,20 +130,20 @@ class Slot:
                     self.poison[register] = None
 
     def poison_of(self, registers: tuple[int, ...], lanes: Lanes) -> Array | None:
-        """Which lanes hold poison in any of ``registers``; None where no lane does."""
+        """Which lanes hold a poisoned bit in any of ``registers``; None where no lane does."""
         found: Array | None = None
         for register in registers:
             mask = self.poison[register]
             if mask is not None:
-                mask = mask[lanes]
-                if mask.any():
-                    found = mask if found is None else found | mask
+                wrong = mask[lanes] != 0
+                if wrong.any():
+                    found = wrong if found is None else found | wrong
         return found
 
     def note_poison(self, lanes: Lanes, poison: Array) -> None:
         """Remember where poison was first read, for the error that it may lead to."""
         if not self.poison_origin:
-            wrong = np.max(poison, axis=1) if poison.ndim == 2 else poison
+            wrong = (np.max(poison, axis=1) if poison.ndim == 2 else poison) != 0
             lane = int(self.indices(lanes)[int(np.argmax(wrong))])
             line = 0 if self.current is None else self.current.line
             text = "" if self.current is None else self.current.text

@@ -181,8 +181,7 @@ def _load_matrix(decoder: Decoder, instruction: Instruction) -> Run:
             values = _words_of_rows(halves.reshape(warps, 8, 8), transposed)
             poison = None
             if spoilt is not None:
-                marks = _words_of_rows(spoilt.reshape(warps, 8, 8).astype(np.uint16), transposed)
-                poison = marks.reshape(-1) != 0
+                poison = _words_of_rows(spoilt.reshape(warps, 8, 8), transposed).reshape(-1)
             write(slot, lanes, values.reshape(-1), poison)
 
     return run
@@ -222,10 +221,9 @@ def _store_matrix(decoder: Decoder, instruction: Instruction) -> Run:
             givers = indices[:, 8 * index : 8 * index + 8].reshape(-1)
             slot.machine.counters.matrix_access(rows, "stmatrix")
             values = np.ascontiguousarray(halves(spread(reader(slot, lanes), 32 * warps), warps))
-            mask = slot.poison_of(sources[index], lanes)
             poison = None
-            if mask is not None:
-                poison = halves(mask.astype(np.uint32) * np.uint32(0x00010001), warps) != 0
+            if slot.poison_of(sources[index], lanes) is not None:
+                poison = np.ascontiguousarray(halves(reader.masks(slot, lanes), warps))
             slot.machine.shared.store(slot, givers, rows, values, poison)
 
     return run
@@ -248,9 +246,9 @@ def _transpose_matrix(decoder: Decoder, instruction: Instruction) -> Run:
 
     def run(slot: Slot, lanes: Lanes) -> None:
         warps = _whole(slot, lanes)
-        mask = slot.poison_of(sources, lanes)
-        if mask is not None:
-            mask = turned(mask.astype(np.uint32) * np.uint32(0x00010001), warps) != 0
+        mask = None
+        if slot.poison_of(sources, lanes) is not None:
+            mask = turned(reader.masks(slot, lanes), warps)
         write(slot, lanes, turned(spread(reader(slot, lanes), 32 * warps), warps), mask)
 
     return run

@@ -101,14 +101,15 @@ def _shuffle(decoder: Decoder, instruction: Instruction) -> Run:
         absent = inside & ~np.take_along_axis(warps.present, other, 1)
         if (absent & warps.present).any():
             slot.fail(KernelError, lanes, warps.gather(absent), "shuffles from a lane that is not here")
-        poison = slot.poison_of(of_controls, lanes)
-        in_source = slot.poison_of(of_source, lanes)
-        if in_source is not None:
-            moved = warps.gather(np.take_along_axis(warps.spread(in_source, count), other, 1))
-            poison = moved if poison is None else poison | moved
-        shuffled = (warps.gather(np.take_along_axis(value, other, 1)), warps.gather(inside))
-        for write, values in zip(writers, shuffled, strict=False):
-            write(slot, lanes, values, poison)
+        if (wrong := slot.poison_of(of_controls, lanes)) is not None:
+            slot.fail_of_poison(lanes, wrong, "the lane to shuffle from")
+        poison: Array | None = None
+        if slot.poison_of(of_source, lanes) is not None:
+            masks = warps.spread(readers[0].masks(slot, lanes), count)
+            poison = warps.gather(np.take_along_axis(masks, other, 1))
+        writers[0](slot, lanes, warps.gather(np.take_along_axis(value, other, 1)), poison)
+        for write in writers[1:]:
+            write(slot, lanes, warps.gather(inside), None)
 
     return run
 
