@@ -70,10 +70,10 @@ def build_cuda_linear(b: CudaBuilder) -> Geometry:
     staging = AsyncStaging(copies) if AsyncStaging.takes(copies) else RegisterStaging(copies)
     products = Dp4aProducts(b, tile) if b.target.mma_shape is None else MmaProducts(b, tile)
     column = b.add(b.mul(b.from_index(b.block_id("y"), 32), tile.columns), products.first_column)
-    epilogue = Epilogue(b, rows, column, products.run)
+    epilogue = Epilogue(b, rows, column, products.run, tile.columns)
     sums = staging.run(products.start(epilogue.of_columns(b.inputs[2])), products.stage)
-    for line, run in products.lines(sums):
-        epilogue.write(b.add(first_row, line), run)
+    epilogue.prepare()
+    epilogue.write([(b.add(first_row, line), run) for line, run in products.lines(sums)])
     grid = Extent(per_image, tile.rows, batched=True), Extent(-(-columns // tile.columns)), ONE
     return Geometry(tile.threads, grid, staging.shared_bytes)
 
