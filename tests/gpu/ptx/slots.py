@@ -112,7 +112,7 @@ class Slot:
         return {name: values.astype(np.uint32) for name, values in specials.items()}
 
     def write(self, register: int, lanes: Lanes, values: Array, poison: Array | None) -> None:
-        """Set a register of ``lanes``; ``poison``: a mask of the bits that are nobody's, or which lanes are."""
+        """Set a register of ``lanes``; ``poison``: its bits that are nobody's, or which lanes are."""
         self.values[register][lanes] = values
         mask = self.poison[register]
         if poison is not None and poison.any():
