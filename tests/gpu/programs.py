@@ -16,9 +16,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 
 WIDEST = 16
 """Bytes of the widest access: LLVM lets a load end past an array, within a multiple of these. What it finds
-there is ``BEYOND``; the interpreter's poison is of whole registers, so that it cannot stand there."""
-
-BEYOND = 0xA5
+there is poison."""
 
 
 class Options(TypedDict, total=False):
@@ -111,10 +109,10 @@ class Device:
 
     def _buffer(self, span: Span, name: str) -> Buffer:
         held, (first, last) = self.memories[span.memory], self._extent(span)
-        room = np.full(-(-last // WIDEST) * WIDEST - first, BEYOND, np.uint8)
+        room = np.zeros(-(-last // WIDEST) * WIDEST - first, np.uint8)
         room[: last - first] = held.content[first:last]
         buffer = Buffer(room, name, writable=span.memory in ("arena", "output"), offset=first % 256)
-        buffer.poison = np.zeros_like(buffer.storage)
+        buffer.poison = np.ones_like(buffer.storage)
         buffer.poison[: last - first] = held.poison[first:last]
         return buffer
 
