@@ -182,11 +182,12 @@ class GemmTile:
 
 
 GEMM_TILES = {
-    "16x64": GemmTile(16, 64, 128, 4, (1, 4)),
-    "32x64": GemmTile(32, 64, 128, 3, (2, 2)),
-    "64x64": GemmTile(64, 64, 64, 4, (2, 2)),
-    "64x128": GemmTile(64, 128, 64, 4, (2, 2)),
-    "128x128": GemmTile(128, 128, 64, 3, (2, 2)),
+    "16x64x128": GemmTile(16, 64, 128, 4, (1, 4)),
+    "32x64x128": GemmTile(32, 64, 128, 3, (2, 2)),
+    "64x64x128": GemmTile(64, 64, 128, 3, (2, 2)),
+    "64x64x64": GemmTile(64, 64, 64, 4, (2, 2)),
+    "64x128x64": GemmTile(64, 128, 64, 4, (2, 2)),
+    "128x128x64": GemmTile(128, 128, 64, 3, (2, 2)),
 }
 """By name. A warp has a multiple of 16 rows and of 16 columns; a block's threads, 16 bytes each, copy eight
 or more whole rows of a stage at a time."""

@@ -13,6 +13,7 @@ from kernels import Ran, check, launch_on
 from test_gemm import Case, layer
 from xdsl.dialects.builtin import IntegerType, MemRefType, i8, i32
 
+from benchmarks.instruction_mix import instruction_mix
 from ivit_dialect.reference.linear import linear
 from lowering.cuda.kernels import gemm
 from lowering.cuda.kernels.gemm_choice import choose_tile, takes
@@ -83,7 +84,7 @@ def test_tiles(name: str) -> None:
 def test_tiles_fit_in_registers(name: str) -> None:
     """The largest on every architecture."""
     tile = GEMM_TILES[name]
-    for target in (SM_80, *(NEWER if name == "128x128" else ())):
+    for target in (SM_80, *(NEWER if name == "128x128x64" else ())):
         usage = tiled(name).usage(target)
         assert usage is not None
         assert usage.spill_bytes == usage.stack_bytes == 0
@@ -91,7 +92,7 @@ def test_tiles_fit_in_registers(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "name", "instruction"), [(SM_75, "32x64", "m8n8k16"), (SM_61, "64x64", "dp4a")]
+    ("target", "name", "instruction"), [(SM_75, "32x64x128", "m8n8k16"), (SM_61, "64x64x64", "dp4a")]
 )
 def test_other_products(target: str, name: str, instruction: str) -> None:
     """Smaller tensor-core products and none; a stage that is loaded by registers, several times."""
@@ -100,6 +101,15 @@ def test_other_products(target: str, name: str, instruction: str) -> None:
     ran = run_tiled(name, case, target, order="serial")
     assert instruction in ran.ptx
     assert "cp.async" not in ran.ptx
+
+
+@pytest.mark.parametrize(("name", "share"), [("128x128x64", 0.5), ("64x128x64", 0.39), ("64x64x128", 0.3)])
+def test_how_much_of_the_loops_are_products(name: str, share: float) -> None:
+    (mix,) = instruction_mix(tiled(name).ptx)
+    tile = GEMM_TILES[name]
+    # Of 16 x 8 x 32.
+    assert mix.products == tile.rows * tile.columns * tile.depth // (tile.threads // 32) // 4096
+    assert mix.share > share
 
 
 EPILOGUES = {
@@ -197,7 +207,7 @@ SPEC = KernelSpec(
         MemRefType(i8, [9, 70]),
     ),
     5,
-    (("requant", "mulhi"), ("residual", "wide"), ("tile", "32x64")),
+    (("requant", "mulhi"), ("residual", "wide"), ("tile", "32x64x128")),
     ("residual_multiplier", "residual_shift", "shift"),
 )
 
@@ -205,9 +215,9 @@ SPEC = KernelSpec(
 @pytest.mark.parametrize(
     ("target", "change", "message"),
     [
-        (SM_61, {}, "has the tile 32x64, which cuda:sm_61 does not take"),
-        (SM_80, {"tile": "64x128"}, "needs weight to be [1, 4, 4096], got"),
-        (SM_80, {"tile": "1x1"}, "needs the config 'tile' to be one of 16x64, "),
+        (SM_61, {}, "has the tile 32x64x128, which cuda:sm_61 does not take"),
+        (SM_80, {"tile": "64x128x64"}, "needs weight to be [1, 4, 4096], got"),
+        (SM_80, {"tile": "1x1"}, "needs the config 'tile' to be one of 16x64x128, "),
         (SM_80, {"residual": "lifted"}, "has the config 'residual = lifted', for 16 bits at most, got i32"),
         (SM_80, {"lookup": 1}, "takes 6 inputs"),
     ],
