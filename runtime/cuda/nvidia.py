@@ -31,7 +31,7 @@ def _checked(function: Callable[..., Any], *arguments: object) -> Any:
     try:
         status, *results = function(*arguments)
     except RuntimeError as error:  # cuda-bindings finds no library
-        raise CudaError(f"{NO_DRIVER} ({str(error).partition(chr(10))[0]})") from error
+        raise CudaError(NO_DRIVER) from error
     if status != cuda.CUresult.CUDA_SUCCESS:
         name = str(getattr(status, "name", status))
         if name == "CUDA_ERROR_OUT_OF_MEMORY":

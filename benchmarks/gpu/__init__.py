@@ -1,0 +1,1 @@
+"""Speed and bits on an NVIDIA GPU. Only ``prepare`` and ``costs`` need the compiler."""
