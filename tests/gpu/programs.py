@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, TypeAlias, TypedDict, Unpack
 
 import numpy as np
@@ -35,6 +36,17 @@ class _Held:
     poison: Bytes
 
 
+@dataclass(frozen=True)
+class _Used:
+    """The part of a memory that a launch had for one image, and whether it wrote there."""
+
+    memory: Memory
+    first: int
+    last: int
+    written: bool
+    launch: str
+
+
 @dataclass
 class Device:
     """The memories of a call with ``images`` images; what is not given is poison until a kernel writes it."""
@@ -42,6 +54,8 @@ class Device:
     program: CudaProgram
     images: int
     memories: dict[Memory, _Held] = field(default_factory=dict[Memory, _Held])
+    used: dict[int, list[_Used]] = field(default_factory=dict[int, list[_Used]])
+    """Step -> what its launches used."""
 
     def __post_init__(self) -> None:
         for memory in ("input", "output", "arena", "weights"):
@@ -94,10 +108,21 @@ class Device:
         for buffer, span in buffers:
             held, (first, last) = self.memories[span.memory], self._extent(span)
             stored = buffer.stored[: last - first].astype(np.bool_)
+            self._note(launch, span, bool(stored.any()))
             assert not buffer.stored[last - first :].any(), f"{launch.kernel} writes past {buffer.name}"
             held.content[first:last][stored] = buffer.storage[: last - first][stored]
             held.poison[first:last][stored] = 0
         return statistics
+
+    def _note(self, launch: Launch, span: Span, written: bool) -> None:
+        """Launches of one step may run at the same time: what one of them writes, nothing else may use."""
+        before = self.used.setdefault(launch.step, [])
+        parts = (self._part(span, image) for image in range(self.images))
+        mine = [_Used(span.memory, *part, written, launch.kernel) for part in parts]
+        for one, other in product(before, mine):
+            if one.memory == other.memory and (one.written or other.written):
+                assert one.last <= other.first or other.last <= one.first, f"{one} and {other}"
+        before += mine
 
     def _part(self, span: Span, image: int) -> tuple[int, int]:
         first = span.address(0, self.images) + span.stride * image
