@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import kernel_harness
 import numpy as np
 import pytest
 import test_gemm as gemm
+import test_kernels_arithmetic as arithmetic
 from kernel_harness import Array, Operands, integers
 from kernel_strategies import result
 from kernels import Ran, Stand, check
 from test_kernels_rows import norm_rows
 from xdsl.ir import SSAValue
 
-from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp
+from ivit_dialect.ops.nonlinear import ILayerNormOp, LayerNormOp, RsqrtOp
+from ivit_dialect.reference import roots
 from ivit_dialect.reference.norm import i_layernorm, layernorm
 from lowering.cuda.kernels.registry import plan_launch
 from lowering.cuda.rows import chunk_elements
@@ -119,3 +122,18 @@ def test_patchify(
     monkeypatch.setattr(gemm, "run_op", stand.run_op)
     gemm.test_patchify_equals_reference(target, pixel, shape, kernel)
     assert stand.launched == {"cuda_patchify"}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rsqrt(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand = Stand(target)
+    monkeypatch.setattr(kernel_harness, "run_op", stand.run_op)
+    arithmetic.test_rsqrt(target)
+    rng = np.random.default_rng(5)
+    squares = rng.integers(2**30, 2**31, 20000) ** 2
+    x = np.concatenate([squares, squares - 1, squares + 1, rng.integers(2**60, 2**62, 40000)])
+    operands = Operands()
+
+    op = RsqrtOp(operands.activation(x), result(x.shape, np.int64))
+    kernel_harness.check(op, operands, target, 1, *roots.rsqrt(x))
+    assert stand.launched == {"cuda_rsqrt"}

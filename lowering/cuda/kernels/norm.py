@@ -12,8 +12,9 @@ from ivit_dialect.ops.nonlinear import (
     NormOp,
 )
 from ivit_dialect.types import tensor_types
-from lowering.arithmetic_nonlinear import Affine, BiasedRoundingShift, floor_div, newton_sqrt, rsqrt
+from lowering.arithmetic_nonlinear import Affine, BiasedRoundingShift, floor_div, newton_sqrt
 from lowering.cuda.build import CudaBuilder, CudaFamily, Geometry
+from lowering.cuda.roots import rsqrt
 from lowering.cuda.rows import WarpRows
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
