@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import mmap
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -13,6 +12,7 @@ from itertools import count
 import bochscpu
 import numpy as np
 from bochscpu import memory
+from emulated_memory import PAGE, RETURN, SPACE, STACK, Memory
 
 SAPPHIRE_RAPIDS = 28
 """Its place in Bochs' list of processors. It has AVX-VNNI, and of AVX-512 all that is asked for here."""
@@ -23,9 +23,9 @@ AVX, AVX512 = 0x7, 0xE7
 STATES = {"x86-64-v3": AVX, "x86-64-v4": AVX512}
 """By LLVM's name of a target's processor."""
 
-PAGE, LARGE_PAGE = 1 << 12, 1 << 21
-SPACE, TABLES = 1 << 26, 3 * PAGE
-"""Bytes of memory from address 0 on, and of the tables of pages behind it."""
+LARGE_PAGE = 1 << 21
+TABLES = 3 * PAGE
+"""Bytes of the tables of pages, which lie behind the memory."""
 
 _numbers = count()
 
@@ -54,39 +54,30 @@ def misread(object_code: bytes) -> bool:
 class BochsEmulator:
     """An x86-64 processor in user mode, with flat memory. One runs at a time."""
 
-    def __init__(self, cpu: str, stop: int, stack: int) -> None:
-        self._states, self._stop, self._stack = STATES[cpu], stop, stack
+    def __init__(self, cpu: str) -> None:
+        self._states, self._memory = STATES[cpu], Memory(TABLES)
+        self.write, self.read = self._memory.write, self._memory.read
         # Bochs keeps decoded instructions by their physical addresses: each emulator has its own.
         self._physical = next(_numbers) * (SPACE + LARGE_PAGE)
-        self._memory = mmap.mmap(-1, SPACE + TABLES)
-        self._bytes = np.frombuffer(self._memory, np.uint8)
-        tables = self._bytes[SPACE:].view(np.uint64).reshape(3, -1)
+        tables = self._memory.bytes[SPACE:].view(np.uint64).reshape(3, -1)
         tables[0, 0] = self._physical + SPACE + PAGE | PRESENT_WRITABLE_USER
         tables[1, 0] = self._physical + SPACE + 2 * PAGE | PRESENT_WRITABLE_USER
         for i in range(SPACE // LARGE_PAGE):
             tables[2, i] = self._physical + i * LARGE_PAGE | PRESENT_WRITABLE_USER | LARGE
-        self._bytes[stop] = HALT
+        self.write(RETURN, bytes([HALT]))
 
-    def write(self, address: int, data: bytes) -> None:
-        self._bytes[address : address + len(data)] = np.frombuffer(data, np.uint8)
-
-    def read(self, address: int, count: int) -> bytes:
-        return self._bytes[address : address + count].tobytes()
-
-    def call(self, address: int, arguments: Sequence[int]) -> None:
-        on_stack = [self._stop, *arguments[len(REGISTERS) :]]
-        self.write(self._stack - 8, np.array(on_stack, np.int64).tobytes())
-        host = self._bytes.ctypes.data
+    def call(self, address: int, *threads: Sequence[int]) -> None:
+        (arguments,) = threads
+        on_stack = [RETURN, *arguments[len(REGISTERS) :]]
+        self.write(STACK - 8, np.array(on_stack, np.int64).tobytes())
         for page in range(0, SPACE + TABLES, PAGE):
-            memory.page_insert(self._physical + page, host + page)
+            memory.page_insert(self._physical + page, self._memory.host + page)
         _choose_processor()
         vector, at = _run(self._state(address, arguments))
         for page in range(0, SPACE + TABLES, PAGE):
             memory.page_remove(self._physical + page)
-        if (vector, at) != (GENERAL_PROTECTION, self._stop + 1):
-            raise RuntimeError(
-                f"exception {vector} in what ends {at - address:#x} after the function's start"
-            )
+        if (vector, at) != (GENERAL_PROTECTION, RETURN + 1):
+            raise RuntimeError(f"exception {vector} before {at:#x}, of a function at {address:#x}")
 
     def _state(self, address: int, arguments: Sequence[int]) -> bochscpu.State:
         state = bochscpu.State()
@@ -94,7 +85,7 @@ class BochsEmulator:
         state.cr3 = self._physical + SPACE
         state.cs, data = _segment(0x33, 0xA0FB), _segment(0x2B, 0xC0F3)
         state.ds = state.es = state.fs = state.gs = state.ss = data
-        state.rip, state.rsp = address, self._stack - 8
+        state.rip, state.rsp = address, STACK - 8
         for register, argument in zip(REGISTERS, arguments, strict=False):
             setattr(state, register, argument & (2**64 - 1))
         return state

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
+import emulated_others
 import numpy as np
 import pytest
+import test_compile
 import test_gemm
 import test_kernels_arithmetic as arithmetic
 import test_kernels_attention as attention
@@ -19,13 +21,17 @@ import test_kernels_elementwise as elementwise
 import test_kernels_ibert as ibert
 import test_kernels_rows as rows
 import test_kernels_widths as widths
-from emulated import EMULATED, EmulatedObject
+from emulated import EMULATED, EmulatedObject, emulated_call
+from emulated_others import PROCESSORS
 from kernel_harness import TARGETS as RUNNABLE
 from test_gemm import Case
 from unicorn import UcError
 from xdsl.dialects.builtin import IntegerType
 
+from ivit_dialect.interpreter import run
+from ivit_dialect.load import parse_module
 from ivit_dialect.ops.arithmetic import ReduceKind
+from ivit_dialect.store import StoreContext
 from lowering.emit_object import MachineSpec, compile_llvm_ir
 from lowering.targets import TARGETS, target_by_name
 
@@ -204,6 +210,36 @@ def cases_of(target: str) -> list[str]:
 )
 def test_kernels_have_the_same_bits_elsewhere(target: str, case: str) -> None:
     CASES[case](target)
+
+
+@pytest.mark.parametrize("target", PROCESSORS)
+def test_threads_meet_at_barriers(target: str) -> None:
+    """A whole ViT by three threads that take turns in the middle of what they do."""
+    ctx = StoreContext(store=test_compile.weights())
+    images = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3)).astype(np.uint8)
+    expected = run(parse_module(test_compile.text(), "test.mlir", ctx), ctx.store, images)
+    program = test_compile.compiled(target)
+    output = np.zeros(expected.shape, program.output_dtype)
+    emulated_call(program, images, output, threads=3)
+    np.testing.assert_array_equal(output, expected)
+
+
+def test_threads_that_never_end_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second waits for what nobody does."""
+    monkeypatch.setattr(emulated_others, "TURNS", 9)
+    ir = """define void @f(ptr %flag, i64 %thread, i64 %threads) {
+entry:
+  %first = icmp eq i64 %thread, 0
+  br i1 %first, label %done, label %wait
+wait:
+  %seen = load atomic i64, ptr %flag seq_cst, align 8
+  %set = icmp ne i64 %seen, 0
+  br i1 %set, label %done, label %wait
+done:
+  ret void
+}"""
+    with pytest.raises(RuntimeError, match="1 threads never end"):
+        code(ir, "riscv64").call_by_threads("f", 2, np.zeros(1, np.int64))
 
 
 def test_every_target_runs() -> None:
