@@ -81,14 +81,14 @@ def build_attention(b: CudaBuilder) -> Geometry:
     upper = b.add(first, b.div_unsigned(lane, QUAD))
     rows = [upper, b.add(upper, ROWS // 2)]
 
-    keys = staging.keys()
-    softmax.fill_table(b.thread_id())
-    values = staging.values()
-    b.barrier()
+    staging.start_keys()
+    queries = staging.queries(rows)
+    staging.values(lambda: softmax.fill_table(b.thread_id()))
+    keys, values = staging.finish()
     with b.when(b.compare("ult", first, tokens)):
         resident = align(tokens, COLUMNS) // COLUMNS <= b.target.most_resident_products
         blocks = Blocks(b, shape, lane, resident=resident)
-        scores = Scores(b, shape, staging.queries(rows), keys)
+        scores = Scores(b, shape, queries, keys)
         found = softmax.context(blocks, scores, Context(b, shape, values))
         target = b.of_image(b.outputs[0], image)
         column = b.mul(b.from_index(head, 32), shape.channels)

@@ -42,7 +42,9 @@ class DeltaRows:
 
     def __init__(self, b: CudaBuilder, shared: Value, image: Value, head: Value) -> None:
         self._b = b
-        self._source = b.of_image(b.inputs[3], image)
+        # Under way while keys and values are.
+        source, first = b.of_image(b.inputs[3], image), b.mul(b.thread_id(), 2)
+        self._entries = b.load_wide(source, [first], 2, 2)
         self._table = b.view(shared, 0, [TABLE_ENTRIES], self.TABLE_WIDTH)
         per_head = b.flag("per_head")
         self._scores = _requant(b, "", shared=not per_head)
@@ -51,9 +53,8 @@ class DeltaRows:
 
     def fill_table(self, thread: Value) -> None:
         """Two entries a thread."""
-        b = self._b
-        first = b.mul(thread, 2)
-        b.store_wide(b.load_wide(self._source, [first], 2, 2), self._table, [first], 2)
+        at = [self._b.mul(thread, 2)]
+        self._b.store_wide(self._entries, self._table, at, 2)
 
     def context(self, blocks: Blocks, scores: Scores, context: Context) -> list[list[Value]]:
         """The codes' sum and context in one pass, then a multiplier for each row."""

@@ -8,8 +8,11 @@ for the lanes' sake. The tokens of 16 lie so that a lane's scores are its fragme
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd
+
+from xdsl.dialects.builtin import i1, i32
 
 from lowering.arena import align
 from lowering.cuda.build import CudaBuilder, DeviceOperand
@@ -23,6 +26,12 @@ THREADS = WARPS * WARP
 WORD = 4
 
 TABLE_ENTRIES = 256
+
+KEY_BATCH, VALUE_BATCH = 4, 2
+"""Units of a thread whose loads are under way at once."""
+
+PLACES = (0, 1, 8, 9)
+"""Of four tokens that make a word, and of four channels that come together: see above."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +105,14 @@ class HeadRows:
         self.alignment = gcd(ALIGNED, operand.row_alignment, channels)
         """Divides the address of each row, and its length."""
 
-    def pointer(self, token: Value, channel: Value) -> Value:
-        """The address of an element."""
+    def chunk(self, token: Value, channel: Value, extent: int) -> tuple[Value, Value]:
+        """Where 16 aligned bytes from ``channel`` on lie, and how many are of the head: all or none."""
         b = self._b
-        return b.pointer(self._memory, b.to_index(token), b.to_index(b.add(self._column, channel)))
+        count = b.constant(ALIGNED, i32)
+        if extent > self._channels:
+            inside = b.compare("ult", channel, self._channels)
+            count, channel = b.select(inside, count, 0), b.select(inside, channel, 0)
+        return b.pointer(self._memory, b.to_index(token), b.to_index(b.add(self._column, channel))), count
 
     def words(self, token: Value, channel: Value, count: int, extent: int) -> list[Value]:
         """``count`` words from ``channel`` on, all below ``extent``: 0 past the head's channels."""
@@ -140,41 +153,98 @@ class Staging:
             HeadRows(b, operand, image, column, shape.channels) for operand in b.inputs[:3]
         )
 
-    def keys(self) -> Fragments:
-        """Fill the keys, 16 bytes a thread and step; those past the last token repeat it."""
-        b, shape = self._b, self._shape
-        chunks = shape.key_channels // HALF
-        with b.loop(b.thread_id(), shape.key_rows * chunks, THREADS) as loop:
-            unit = b.from_index(loop.index, 32)
-            row, chunk = b.div_unsigned(unit, chunks), b.rem_unsigned(unit, chunks)
-            channel = b.mul(chunk, HALF)
-            words = self._key.words(self._token(row), channel, HALF // WORD, shape.key_channels)
-            self._store(words, b.add(b.mul(row, shape.key_pitch), channel), shape.keys)
-        return Fragments(b, self.shared, shape.keys, shape.key_pitch)
+    def start_keys(self) -> None:
+        """Fill the keys, 16 bytes a thread and round; those past the last token repeat it.
 
-    def values(self) -> Fragments:
-        """Fill the transposed values; tokens past the last repeat it, their probabilities are 0."""
+        Copies that need no registers are under way until ``finish``.
+        """
+        b, shape, row_chunks = self._b, self._shape, self._shape.key_channels // HALF
+        direct = b.target.cp_async and self._key.alignment == ALIGNED
+
+        def place(unit: Value) -> tuple[Value, Value, Value]:
+            row, chunk = b.div_unsigned(unit, row_chunks), b.rem_unsigned(unit, row_chunks)
+            return row, self._token(row), b.mul(chunk, HALF)
+
+        def load(unit: Value) -> list[Value]:
+            _, token, channel = place(unit)
+            return [] if direct else self._key.words(token, channel, HALF // WORD, shape.key_channels)
+
+        def store(unit: Value, words: list[Value]) -> None:
+            row, token, channel = place(unit)
+            at = b.add(b.mul(row, shape.key_pitch), channel)
+            if not direct:
+                self._store(words, at, shape.keys)
+                return
+            source, count = self._key.chunk(token, channel, shape.key_channels)
+            target = b.pointer(self.shared, b.add(b.to_index(at), shape.keys))
+            b.call("llvm.nvvm.cp.async.cg.shared.global.16.s", [target, source, count])
+
+        self._rounds(shape.key_rows * row_chunks, KEY_BATCH, load, store)
+
+    def values(self, meanwhile: Callable[[], None]) -> None:
+        """Fill the transposed values; tokens past the last repeat it, their probabilities are 0.
+
+        ``meanwhile`` is emitted where the first of them are under way.
+        """
         b, shape = self._b, self._shape
         count = HALF // WORD if self._value.alignment == ALIGNED else 1
         columns = shape.value_tokens // WORD
         units = columns * (shape.value_channels // (WORD * count))
-        with b.loop(b.thread_id(), units, THREADS) as loop:
-            unit = b.from_index(loop.index, 32)
+        waiting = [meanwhile]
+
+        def place(unit: Value) -> tuple[Value, Value]:
             column, group = b.rem_unsigned(unit, columns), b.div_unsigned(unit, columns)
+            return column, b.mul(group, WORD * count)
+
+        def load(unit: Value) -> list[Value]:
+            column, channel = place(unit)
             first = b.add(b.mul(b.div_unsigned(column, QUAD), HALF), b.mul(b.rem_unsigned(column, QUAD), 2))
-            channel = b.mul(group, WORD * count)
-            rows = [
-                self._value.words(self._token(b.add(first, token)), channel, count, shape.value_channels)
-                for token in (0, 1, 8, 9)
-            ]
+            tokens = [self._token(b.add(first, token)) for token in PLACES]
+            return [w for t in tokens for w in self._value.words(t, channel, count, shape.value_channels)]
+
+        def store(unit: Value, words: list[Value]) -> None:
+            column, channel = place(unit)
             for i in range(count):
-                place = self._channel_row(b.add(channel, WORD * i))
-                for offset, word in zip(
-                    (0, 1, 8, 9), transposed_bytes(b, [row[i] for row in rows]), strict=True
-                ):
-                    at = b.add(b.mul(b.add(place, offset), shape.value_pitch), b.mul(column, WORD))
+                row = self._channel_row(b.add(channel, WORD * i))
+                for offset, word in zip(PLACES, transposed_bytes(b, words[i::count]), strict=True):
+                    at = b.add(b.mul(b.add(row, offset), shape.value_pitch), b.mul(column, WORD))
                     self._store([word], at, shape.values)
-        return Fragments(b, self.shared, shape.values, shape.value_pitch)
+
+        def between() -> None:
+            for emit in waiting:
+                emit()
+            waiting.clear()
+
+        self._rounds(units, VALUE_BATCH, load, store, between)
+
+    def _rounds(
+        self,
+        units: int,
+        batch: int,
+        load: Callable[[Value], list[Value]],
+        store: Callable[[Value, list[Value]], None],
+        between: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``store(unit, load(unit))`` of all units, shared out; a batch is loaded before it is stored."""
+        b = self._b
+        for first in range(0, units, batch * THREADS):
+            starts = range(first, min(first + batch * THREADS, units), THREADS)
+            chosen = [b.add(self.thread, start) if start else self.thread for start in starts]
+            loaded = [load(b.min(unit, units - 1)) for unit in chosen]
+            between()
+            for start, unit, words in zip(starts, chosen, loaded, strict=True):
+                all_have_one = start + THREADS <= units
+                with b.when(b.constant(1, i1) if all_have_one else b.compare("ult", unit, units)):
+                    store(unit, words)
+
+    def finish(self) -> tuple[Fragments, Fragments]:
+        """Wait for all; keys and values as right operands."""
+        b, shape = self._b, self._shape
+        if b.target.cp_async:
+            b.call("llvm.nvvm.cp.async.wait.all", [])
+        b.barrier()
+        keys = Fragments(b, self.shared, shape.keys, shape.key_pitch)
+        return keys, Fragments(b, self.shared, shape.values, shape.value_pitch)
 
     def _channel_row(self, channel: Value) -> Value:
         """Where a multiple of 4 has its row; those of the three channels after it are 1, 8 and 9 further."""
