@@ -34,20 +34,22 @@ def fragments_shape(outs: int, ins: int, columns: int, depth: int) -> tuple[int,
     return -(-outs // columns), -(-ins // depth) * (depth // STEP), columns * STEP
 
 
-def pack_fragments(weight: Array, columns: int, depth: int, group: int) -> Array:
+def pack_fragments(weight: Array, columns: int, depth: int, group: int, width: int) -> Array:
     """Weights ``[out, in]`` as ``[panel][step][two products][lane][product][register][4 inputs]``.
 
     A lane has what operand B of ``mma.m16n8k32`` wants of it: column ``lane / 4`` and inputs
     ``4 (lane % 4) + 16 register``. The ``group`` columns of a warp are dealt so that a lane's sums are those
     of consecutive ones: columns ``2 t`` and ``2 t + 1`` of product ``j`` are ``t * group / 4 + 2 j`` and the
-    next.
+    next. For activations of ``width`` 2 bytes, which lanes load two at a time, the inputs are ``2 t`` and the
+    next, and both 8 further on.
     """
     lane, register = np.arange(WARP), np.arange(2)
     products = np.arange(columns // TENSOR_COLUMNS)
     first, j = np.divmod(products, group // TENSOR_COLUMNS)
     column = lane // 4
     dealt = (first * group + 2 * j)[:, None] + column // 2 * (group // 4) + column % 2
-    ks = (4 * (lane % 4))[:, None, None] + 16 * register[:, None] + np.arange(4)
+    word, step = (np.arange(4), 4) if width == 1 else (np.array([0, 1, 8, 9]), 2)
+    ks = (step * (lane % 4))[:, None, None] + 16 * register[:, None] + word
     # [two products, lane, product, register, input]
     rows = dealt.reshape(-1, 2, WARP).transpose(0, 2, 1)[..., None, None]
     return _gathered(weight, columns, depth, rows, ks[None, :, None])
@@ -78,5 +80,5 @@ def _gathered(weight: Array, columns: int, depth: int, rows: Indices, ks: Indice
 
 def fragments_extents(shapes: Sequence[tuple[int, ...]], parameters: tuple[int, ...]) -> tuple[int, ...]:
     """``fragments_shape`` as a packing has it."""
-    (outs, ins), (columns, depth, _) = shapes[0], parameters
+    (outs, ins), (columns, depth, *_) = shapes[0], parameters
     return fragments_shape(outs, ins, columns, depth)

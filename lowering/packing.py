@@ -155,5 +155,5 @@ PACKINGS: dict[str, Packing] = {
 }
 """By name. Parameters: ``rows`` (rows, columns), ``panels`` and ``nibbles`` (columns, depth), ``split``
 (columns, depth, lanes, room for extra steps: see ``lowering/pairs``), ``columns`` and ``offset_bias``
-(columns,), ``fragments`` and ``words`` (columns, depth, columns of a warp), ``table`` (whether its index is
-signed,)."""
+(columns,), ``words`` (columns, depth, columns of a warp), ``fragments`` (the same, bytes of an activation),
+``table`` (whether its index is signed,)."""

@@ -170,15 +170,9 @@ class GemmTile:
         """Accumulators of a thread."""
         return self.rows * self.columns // self.threads
 
-    @property
-    def stage_bytes(self) -> int:
-        """Shared memory of a stage: its rows, then its columns."""
-        return (self.rows + self.columns) * self.depth
-
-    @property
-    def shared_bytes(self) -> int:
-        """Shared memory of a block."""
-        return self.stages * self.stage_bytes
+    def stage_bytes(self, width: int) -> int:
+        """Shared memory of a stage: rows of activations of ``width`` bytes, then columns of weights."""
+        return (self.rows * width + self.columns) * self.depth
 
 
 GEMM_TILES = {

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kernel_harness import Array, Operands, integers, tensor_type
 from kernels import Ran, check, launch_on
 from test_gemm import Case, layer
-from xdsl.dialects.builtin import IntegerType, MemRefType, i8, i32
+from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, i8, i32
 
 from benchmarks.instruction_mix import instruction_mix
+from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.reference.linear import linear
 from lowering.cuda.kernels import gemm
 from lowering.cuda.kernels.gemm_choice import choose_tile, takes
@@ -42,7 +44,7 @@ def run(case: Case, target: str, **options: Any) -> Ran:
 def run_tiled(name: str, case: Case, target: str, **options: Any) -> Ran:
     """A layer that is planned with a tile."""
 
-    def choose(target: CudaTarget, rows: int, columns: int, inner: int) -> str:
+    def choose(target: CudaTarget, rows: int, columns: int, inner: int, width: int) -> str:
         return name
 
     with pytest.MonkeyPatch.context() as patch:
@@ -176,12 +178,38 @@ def test_weights_of_four_bits() -> None:
     assert ran.launch.kernel.startswith("cuda_linear")
 
 
-def test_activations_of_16_bits_are_left_to_the_other_form() -> None:
-    op, operands, _ = layer(replace(SMALL, inner=32))
-    x = operands.activation(np.zeros((9, 32), np.int16), IntegerType(16))
-    weight = operands.constant(np.zeros((70, 32), np.int8), IntegerType(4))
-    op.operands[0], op.operands[1] = x, weight
-    assert launch_on(op, cuda_target(SM_80)).kernel == "linear"
+def layer_of_16_bits(rows: int, columns: int, inner: int) -> tuple[LinearOp, Operands, Array]:
+    """Activations of 16 bits over their whole range, weights of 5 bits."""
+    rng, operands = np.random.default_rng(3), Operands()
+    x = integers(rng, (rows, inner), np.int16)
+    weight = rng.integers(-16, 16, (columns, inner), np.int8)
+    bias = rng.integers(-(2**20), 2**20, columns, np.int32)
+    expected = linear(x, weight, bias)
+    op = LinearOp(
+        operands.activation(x),
+        operands.constant(weight, IntegerType(5)),
+        operands.constant(bias),
+        tensor_type([DYNAMIC_INDEX, *expected.shape], np.int32),
+    )
+    return op, operands, expected
+
+
+@pytest.mark.parametrize(
+    ("target", "shape"),
+    [(SM_80, (41, 70, 400)), (SM_80, (9, 16, 131)), (SM_75, (9, 70, 400)), (SM_80, (1, 10, 1024))],
+)
+def test_activations_of_16_bits(target: str, shape: tuple[int, int, int]) -> None:
+    """Two products of bytes each: by cp.async, of rows that are not aligned, of smaller tensor cores."""
+    op, operands, expected = layer_of_16_bits(*shape)
+    ran = check(op, operands, np.stack([expected] * 2), target=target, order="serial")
+    assert "row.col.s32.u8.s8.s32" in ran.ptx
+    usage = ran.usage(target)
+    assert usage is None or usage.spill_bytes == 0
+
+
+def test_activations_of_16_bits_without_tensor_cores() -> None:
+    op, _, _ = layer_of_16_bits(1, 8, 32)
+    assert launch_on(op, cuda_target(SM_61)).kernel == "linear"
 
 
 @pytest.mark.parametrize("name", CUDA_TARGETS)
@@ -190,10 +218,12 @@ def test_every_target_has_a_tile(name: str) -> None:
     target = CUDA_TARGETS[name]
     sizes: list[int] = []
     for rows, columns, inner in ((1, 10, 33), (1, 1000, 384), (197, 3072, 768), (197, 1000, 191)):
-        tile = GEMM_TILES[choose_tile(target, rows, columns, inner)]
-        assert takes(target, tile, inner)
-        sizes.append(tile.rows * tile.columns)
-    assert sizes[0] <= sizes[2]
+        for width in (2, 1) if target.mma_shape else (1,):
+            tile = GEMM_TILES[choose_tile(target, rows, columns, inner, width)]
+            assert takes(target, tile, inner, width)
+            sizes.append(tile.rows * tile.columns)
+    count = len(sizes) // 4
+    assert sizes[0] <= sizes[2 * count]
 
 
 SPEC = KernelSpec(

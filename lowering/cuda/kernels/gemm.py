@@ -34,26 +34,28 @@ EPILOGUE = ("requant", "lookup", "residual")
 
 
 def plan_cuda_linear(op: LinearOp, target: CudaTarget) -> Launch | None:
-    """As on the CPU, with the weights in fragments; None where activations have more than 8 bits."""
+    """As on the CPU, with the weights in fragments; None where activations of more than 8 bits would need
+    tensor cores that ``target`` has not."""
     (x,) = tensor_types(op.input)
-    if not target.dp4a or held_bits(x.element_type) != 8:
+    width = held_bits(x.element_type) // 8
+    if not target.dp4a or (width > 1 and target.mma_shape is None):
         return None
     extents, (outs, inner) = x.get_shape()[1:-1], tensor_types(op.weight)[0].get_shape()
-    name = choose_tile(target, prod(extents), outs, inner)
+    name = choose_tile(target, prod(extents), outs, inner, width)
     tile = GEMM_TILES[name]
     launch = plan_linear(op, replace(target.spmd, tile_columns=tile.columns))
     activations, _, *rest = launch.inputs
-    packing = "words" if target.mma_shape is None else "fragments"
-    weight = Packed((op.weight,), packing, packing_parameters(tile))
+    weight = Packed((op.weight,), *packing(target, tile, width))
     config = {key: value for key, value in launch.config.items() if key in EPILOGUE}
     return replace(
         launch, kernel="cuda_linear", inputs=(activations, weight, *rest), config={**config, "tile": name}
     )
 
 
-def packing_parameters(tile: GemmTile) -> tuple[int, int, int]:
-    """Of ``fragments`` and ``words``."""
-    return tile.columns, tile.depth, tile.warp_columns
+def packing(target: CudaTarget, tile: GemmTile, width: int) -> tuple[str, tuple[int, ...]]:
+    """Of the weights: its name and parameters."""
+    parameters = tile.columns, tile.depth, tile.warp_columns
+    return ("words", parameters) if target.mma_shape is None else ("fragments", (*parameters, width))
 
 
 def tile_of(config: Config) -> GemmTile:
@@ -82,23 +84,24 @@ def _signature(config: Config) -> Signature:
     """As the CPU's kernel of the same epilogue, but for the weights, which are bytes."""
     assert not isinstance(LINEAR.signature, Signature)
     known = LINEAR.signature({key: value for key, value in config.items() if key in EPILOGUE})
-    return replace(known, ins={**known.ins, "x": "R K : i2..i8", "weight": "P S W : i2..i8"})
+    return replace(known, ins={**known.ins, "x": "R K : i2..i16", "weight": "P S W : i2..i8"})
 
 
 def _check(spec: KernelSpec, target: CudaTarget) -> None:
     """Constants are packed for the tile, lookup and residual have a requant before them."""
     config = dict(spec.config)
     ((_, inner), weight, bias, *more), ((_, outer),) = spec.shapes()
-    tile = tile_of(config)
-    if not target.dp4a or not takes(target, tile, inner):
+    tile, width = tile_of(config), held_bits(spec.memrefs[0].element_type) // 8
+    if not target.dp4a or not takes(target, tile, inner, width):
         raise ValueError(f"has the tile {config['tile']}, which {target.name} does not take")
-    for name in ("lookup", "residual"):
-        if name in config and "requant" not in config:
-            raise ValueError(f"has the config '{name}', which needs 'requant'")
+    for part in ("lookup", "residual"):
+        if part in config and "requant" not in config:
+            raise ValueError(f"has the config '{part}', which needs 'requant'")
     if "lookup" in config and "residual" in config:
         raise ValueError("has both of the config 'lookup' and 'residual'")
     padded = PACKINGS["columns"].shape([(outer,)], (tile.columns,))
-    require_shape("weight", weight, PACKINGS["fragments"].shape([(outer, inner)], packing_parameters(tile)))
+    name, parameters = packing(target, tile, width)
+    require_shape("weight", weight, PACKINGS[name].shape([(outer, inner)], parameters))
     require_shape("bias", bias, padded)
     if "requant" in config and more[0] != (1,):
         require_shape("multipliers", more[0], padded)

@@ -23,22 +23,24 @@ LATENCY = 400
 """Cycles between stages where no other block's products fill the time."""
 
 
-def choose_tile(target: CudaTarget, rows: int, columns: int, inner: int) -> str:
-    """The name of a tile for ``rows`` of an image by ``columns`` outputs of ``inner`` inputs."""
-    fitting = [name for name, tile in GEMM_TILES.items() if takes(target, tile, inner)]
-    return min(fitting, key=lambda name: cycles(target, GEMM_TILES[name], rows, columns, inner))
+def choose_tile(target: CudaTarget, rows: int, columns: int, inner: int, width: int) -> str:
+    """The name of a tile for ``rows`` of an image by ``columns`` outputs of ``inner`` inputs, which have
+    ``width`` bytes."""
+    fitting = [name for name, tile in GEMM_TILES.items() if takes(target, tile, inner, width)]
+    return min(fitting, key=lambda name: cycles(target, GEMM_TILES[name], rows, columns, inner, width))
 
 
-def takes(target: CudaTarget, tile: GemmTile, inner: int) -> bool:
+def takes(target: CudaTarget, tile: GemmTile, inner: int, width: int) -> bool:
     """Whether the kernel has registers and shared memory for a tile on ``target``."""
-    if target.mma_shape is None and tile.warp_rows % BANDED_ROWS:
+    if target.mma_shape is None and (width > 1 or tile.warp_rows % BANDED_ROWS):
         return False
-    copied = target.cp_async and inner % 16 == 0
-    stages = tile.stages if copied else 2
-    return (copied or tile.thread_sums <= MOST_SUMS) and stages * tile.stage_bytes <= target.shared_bytes
+    copied = target.cp_async and inner * width % 16 == 0
+    most = 2 * MOST_SUMS if copied and width == 1 else MOST_SUMS
+    shared = (tile.stages if copied else 2) * tile.stage_bytes(width)
+    return tile.thread_sums * width <= most and shared <= target.shared_bytes
 
 
-def cycles(target: CudaTarget, tile: GemmTile, rows: int, columns: int, inner: int) -> float:
+def cycles(target: CudaTarget, tile: GemmTile, rows: int, columns: int, inner: int, width: int) -> float:
     """An estimate, for as many images as are assumed.
 
     The busiest multiprocessor makes its blocks' products, as fast as tensor cores do or shared memory gives
@@ -50,6 +52,6 @@ def cycles(target: CudaTarget, tile: GemmTile, rows: int, columns: int, inner: i
     rate = min(target.products, SHARED_BYTES_PER_CYCLE * fragments)
     steps = -(-inner // tile.depth)
     depth = steps * tile.depth
-    products = busiest * tile.rows * tile.columns * depth / rate
-    reads = blocks * (tile.rows + tile.columns) * depth / target.cache_bytes
+    products = busiest * tile.rows * tile.columns * depth * width / rate
+    reads = blocks * steps * tile.stage_bytes(width) / target.cache_bytes
     return max(products, reads, steps * LATENCY) + BLOCK_CYCLES

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lowering.cuda.build import CudaBuilder
-from lowering.cuda.kernels.gemm_staging import CHUNK, mixed_place
+from lowering.cuda.kernels.gemm_staging import CHUNK, MIXED_ROWS, mixed_place
 from lowering.cuda.targets import WARP, GemmTile
 from lowering.fragments import STEP, THREADS, WORD
 from lowering.kernels.build import Value
 
 BANDS = WARP // THREADS
 """Groups of threads below each other in a warp."""
-
-MIXED_ROWS = 8
-"""After so many rows the places of chunks repeat: where a thread's rows begin there, each place is known."""
 
 
 class Dp4aProducts:

@@ -8,10 +8,11 @@ other. Rows and inputs past the end are those of the last: their sums are not st
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import gcd
 from typing import Protocol, TypeAlias
 
-from xdsl.dialects.builtin import i32
+from xdsl.dialects.builtin import MemRefType, i8, i32
 
 from lowering.cuda.build import CudaBuilder
 from lowering.cuda.kernels.gemm_rows import ImageRows, Place
@@ -21,6 +22,9 @@ from lowering.kernels.elements import reshape
 
 CHUNK = 16
 """Bytes that a thread copies at once."""
+
+MIXED_ROWS = 8
+"""After so many rows the places of chunks repeat."""
 
 Products: TypeAlias = Callable[[Sequence[Value], Value], list[Value]]
 """``(sums, stage) -> sums``: what a stage at a byte of shared memory adds."""
@@ -39,17 +43,17 @@ class Staging(Protocol):
         ...
 
 
-def mixed(b: CudaBuilder, row: Value, chunk: Operand, depth: int) -> Value:
+def mixed(b: CudaBuilder, row: Value, chunk: Operand, row_bytes: int) -> Value:
     """The place of a chunk in its row of a stage: any eight consecutive rows have theirs in all banks."""
-    chunks = depth // CHUNK
+    chunks = row_bytes // CHUNK
     turns = b.shr_unsigned(row, 1) if chunks == 4 else row
-    return b.xor(b.and_(turns, chunks - 1), chunk)
+    return b.xor(b.and_(turns, min(chunks, MIXED_ROWS) - 1), chunk)
 
 
-def mixed_place(row: int, chunk: int, depth: int) -> int:
+def mixed_place(row: int, chunk: int, row_bytes: int) -> int:
     """The same, where the row is known (or how far it is past a multiple of eight)."""
-    chunks = depth // CHUNK
-    return ((row >> 1 if chunks == 4 else row) & (chunks - 1)) ^ chunk
+    chunks = row_bytes // CHUNK
+    return ((row >> 1 if chunks == 4 else row) & (min(chunks, MIXED_ROWS) - 1)) ^ chunk
 
 
 class Copies:
@@ -58,41 +62,44 @@ class Copies:
     def __init__(self, b: CudaBuilder, tile: GemmTile, rows: ImageRows, first_row: Value) -> None:
         self.b, self.tile = b, tile
         x, weights = b.inputs[:2]
-        self.inner = x.shape[-1]
         self.alignment = gcd(CHUNK, x.row_alignment)
+        self.steps = -(-x.shape[-1] // tile.depth)
+        width = x.width // 8
+        self.inner, row_bytes = x.shape[-1] * width, tile.depth * width
+        self.row_bytes, self.stage_bytes = row_bytes, tile.stage_bytes(width)
+        x = replace(x, kind=MemRefType(i8, [*x.shape[:-1], self.inner]))
         self.shared = b.dynamic_shared()
-        self.steps = -(-self.inner // tile.depth)
-        chunks = tile.depth // CHUNK
+        chunks = row_bytes // CHUNK
         thread = b.from_index(b.thread_id(), 32)
         line, chunk = b.div_unsigned(thread, chunks), b.rem_unsigned(thread, chunks)
         lines = tile.threads // chunks
         # Eight rows and more apart, a thread's rows have the same mix.
-        assert lines % 8 == 0, "a thread's chunks have one place in their rows"
-        place = b.mul(mixed(b, line, chunk, tile.depth), CHUNK)
-        self.row_target = b.to_index(b.add(b.mul(line, tile.depth), place))
-        self.row_pitch = lines * tile.depth
+        assert lines % MIXED_ROWS == 0, "a thread's chunks have one place in their rows"
+        place = b.mul(mixed(b, line, chunk, row_bytes), CHUNK)
+        self.row_target = b.to_index(b.add(b.mul(line, row_bytes), place))
+        self.row_pitch = lines * row_bytes
         self.sources: list[Place] = []
         last = b.sub(rows.count, 1)
         for first in range(0, tile.rows, lines):
             row = b.min(b.add(first_row, b.add(line, first)), last)
             self.sources.append(rows.place(x, row))
-        self.first_input = b.mul(chunk, CHUNK)
+        self._first = b.mul(chunk, CHUNK)
         self.rows = rows
 
         panel_bytes = weights.shape[1] * weights.shape[2]
         self._weights = reshape(b, b.of_image(weights), (weights.shape[0] * panel_bytes,))
         self._start = b.add(b.mul(b.block_id("y"), panel_bytes), b.mul(b.thread_id(), CHUNK))
-        self.column_target = b.add(b.mul(b.thread_id(), CHUNK), tile.rows * tile.depth)
+        self.column_target = b.add(b.mul(b.thread_id(), CHUNK), tile.rows * row_bytes)
         self.column_pitch = tile.threads * CHUNK
         self.column_copies = tile.columns * tile.depth // self.column_pitch
         assert self.column_copies * self.column_pitch == tile.columns * tile.depth
 
-    def input_of(self, step: Value, size: int, offset: int = 0) -> Value:
-        """The first of ``size`` inputs that a thread's chunk of a step has ``offset`` bytes on."""
-        b, tile = self.b, self.tile
-        first = b.add(self.first_input, b.mul(b.from_index(step, 32), tile.depth))
+    def byte_of(self, step: Value, size: int, offset: int = 0) -> Value:
+        """The first of ``size`` bytes of a row that a thread's chunk of a step has ``offset`` bytes on."""
+        b = self.b
+        first = b.add(self._first, b.mul(b.from_index(step, 32), self.row_bytes))
         first = b.add(first, offset) if offset else first
-        exact = self.inner % tile.depth == 0
+        exact = self.inner % self.row_bytes == 0
         return b.to_index(first if exact else b.min(first, self.inner - size))
 
     def weights_at(self, step: Value, number: int) -> tuple[Value, Value]:
@@ -112,7 +119,7 @@ class AsyncStaging:
     @property
     def shared_bytes(self) -> int:
         """All stages of the tile."""
-        return self._copies.tile.shared_bytes
+        return self._copies.tile.stages * self._copies.stage_bytes
 
     @staticmethod
     def takes(copies: Copies) -> bool:
@@ -120,13 +127,13 @@ class AsyncStaging:
         return copies.b.target.cp_async and copies.alignment == CHUNK
 
     def run(self, sums: Sequence[Value], products: Products) -> list[Value]:
-        b, tile, steps = self._copies.b, self._copies.tile, self._copies.steps
-        ahead = tile.stages - 1
+        b, steps, size = self._copies.b, self._copies.steps, self._copies.stage_bytes
+        ahead = self._copies.tile.stages - 1
         for step in range(ahead):
             if step < steps:
-                self._issue(b.index(step), b.index(step * tile.stage_bytes))
+                self._issue(b.index(step), b.index(step * size))
             self._commit()
-        start = [b.constant(0, i32), b.constant(ahead * tile.stage_bytes, i32)]
+        start = [b.constant(0, i32), b.constant(ahead * size, i32)]
         with b.loop(0, steps, carried=[*start, *sums]) as loop:
             read, write, *sums = loop.carried
             b.call("llvm.nvvm.cp.async.wait.group", [b.constant(ahead - 1, i32)])
@@ -141,13 +148,13 @@ class AsyncStaging:
         return list(loop.results[2:])
 
     def _next(self, stage: Value) -> Value:
-        b, tile = self._copies.b, self._copies.tile
-        following = b.add(stage, tile.stage_bytes)
-        return b.select(b.compare("eq", following, tile.shared_bytes), 0, following)
+        b = self._copies.b
+        following = b.add(stage, self._copies.stage_bytes)
+        return b.select(b.compare("eq", following, self.shared_bytes), 0, following)
 
     def _issue(self, step: Value, stage: Value) -> None:
         c, b = self._copies, self._copies.b
-        k = c.input_of(step, CHUNK)
+        k = c.byte_of(step, CHUNK)
         for number, place in enumerate(c.sources):
             target = b.add(b.add(stage, c.row_target), number * c.row_pitch)
             self._copy(b.pointer(c.shared, target), c.rows.pointer(place, k))
@@ -172,11 +179,11 @@ class RegisterStaging:
     @property
     def shared_bytes(self) -> int:
         """Two stages."""
-        return 2 * self._copies.tile.stage_bytes
+        return 2 * self._copies.stage_bytes
 
     def run(self, sums: Sequence[Value], products: Products) -> list[Value]:
         c, b = self._copies, self._copies.b
-        size = c.tile.stage_bytes
+        size = c.stage_bytes
         self._store(self._load(b.index(0)), b.index(0))
         b.barrier()
         with b.loop(0, c.steps - 1, carried=[b.constant(0, i32), *sums]) as loop:
@@ -203,7 +210,7 @@ class RegisterStaging:
         c, b, size = self._copies, self._copies.b, self._copies.alignment
         whole: Value | None = None
         for offset in range(0, CHUNK, size):
-            at = c.input_of(step, size, offset)
+            at = c.byte_of(step, size, offset)
             piece = b.load_wide(place.memory, [place.row, at], size, size)
             whole = piece if whole is None else b.shuffle(whole, piece, range(offset + size))
         assert whole is not None
