@@ -15,10 +15,7 @@ from math import gcd
 from xdsl.context import Context
 from xdsl.dialects import func, gpu, llvm, memref
 from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
     FunctionType,
-    IntegerAttr,
     ModuleOp,
     StringAttr,
     SymbolRefAttr,
@@ -39,108 +36,17 @@ from lowering.cuda.build import (
     BYTES,
     DYNAMIC_SHARED,
     SHARED_ALIGNMENT,
-    CudaBuilder,
     Facts,
-    Geometry,
-    argument_types,
 )
-from lowering.cuda.kernels.registry import cuda_families
-from lowering.cuda.spmd import build_spmd
+from lowering.cuda.kernel_functions import CudaKernels
+from lowering.cuda.side_by_side import Asked, joined, together
 from lowering.cuda.targets import CudaTarget, cuda_target
 from lowering.kernels.base import KernelSpec
 from lowering.kernels.build import INDEX, LoopBuilder
-from lowering.kernels.registry import families
 from lowering.launches import ENTRY, independent_groups, interval, kernel_spec, launch_name, overlap
 from runtime.cuda_program import Extent, Launch, Memory, Span
 
 KERNELS = "kernels"
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel of the module, and how it is launched."""
-
-    symbol: str
-    geometry: Geometry
-
-
-class CudaKernels:
-    """The kernels of a module: one for all launches with equal specs and equal facts."""
-
-    def __init__(self, target: CudaTarget) -> None:
-        self._target = target
-        self._kernels: dict[tuple[KernelSpec, tuple[Facts, ...]], Kernel] = {}
-        self.functions: list[gpu.FuncOp] = []
-
-    def kernel(self, spec: KernelSpec, facts: tuple[Facts, ...]) -> Kernel:
-        """The kernel for a launch, built when first asked for. ValueError for one that no kernel takes."""
-        key = spec, facts
-        if key not in self._kernels:
-            entry = Block(arg_types=argument_types(spec))
-            builder = CudaBuilder(spec, facts, self._target, entry)
-            geometry = self._build(builder)
-            builder.insert(gpu.ReturnOp([]))
-            symbol = self._fresh(spec)
-            self.functions.append(_kernel_function(symbol, builder, entry, geometry))
-            self._kernels[key] = Kernel(symbol, geometry)
-        return self._kernels[key]
-
-    def _build(self, builder: CudaBuilder) -> Geometry:
-        spec = builder.spec
-        native = cuda_families().get(spec.kernel)
-        if native is not None:
-            native.check(spec, self._target)
-            _name_arguments(builder, (*native.signature_of(spec).ins, *native.signature_of(spec).outs))
-            return native.build(builder)
-        family = families().get(spec.kernel)
-        if family is None:
-            raise ValueError(
-                f"has no kernel: expected one of {', '.join(sorted({*families(), *cuda_families()}))}"
-            )
-        family.check(spec, self._target.spmd)
-        _name_arguments(builder, (*family.signature_of(spec).ins, *family.signature_of(spec).outs))
-        return build_spmd(family, builder)
-
-    def _fresh(self, spec: KernelSpec) -> str:
-        """``kernel_3x16xi8`` after the first output, with a number where that is taken."""
-        output = spec.memrefs[spec.inputs]
-        stem = "_".join([spec.kernel, "x".join([*map(str, output.get_shape()), str(output.element_type)])])
-        taken, count, symbol = {kernel.symbol for kernel in self._kernels.values()}, 1, stem
-        while symbol in taken:
-            count += 1
-            symbol = f"{stem}_{count}"
-        return symbol
-
-
-def _name_arguments(builder: CudaBuilder, names: Sequence[str]) -> None:
-    for operand, name in zip((*builder.inputs, *builder.outputs), names, strict=True):
-        operand.base.name_hint, operand.stride.name_hint = name, f"{name}_stride"
-    for name, value in builder.scalars.items():
-        value.name_hint = name
-    builder.images.name_hint = "images"
-
-
-def _kernel_function(symbol: str, builder: CudaBuilder, entry: Block, geometry: Geometry) -> gpu.FuncOp:
-    function = gpu.FuncOp(
-        symbol,
-        FunctionType.from_lists(argument_types(builder.spec), []),
-        Region(entry),
-        kernel=True,
-        known_block_size=[geometry.block, 1, 1],
-    )
-    # No two memrefs of a launch share bytes that it writes, and what it only reads nobody writes meanwhile.
-    described: list[DictionaryAttr] = []
-    for operand in (*builder.inputs, *builder.outputs):
-        pointer: dict[str, Attribute] = {
-            "llvm.noalias": UnitAttr(),
-            "llvm.align": IntegerAttr(operand.alignment, i64),
-        }
-        if operand in builder.inputs:
-            pointer["llvm.readonly"] = UnitAttr()
-        described += [DictionaryAttr(pointer), DictionaryAttr({})]
-    rest = len(argument_types(builder.spec)) - len(described)
-    function.attributes["arg_attrs"] = ArrayAttr([*described, *([DictionaryAttr({})] * rest)])
-    return function
 
 
 def span_of(value: SSAValue, program: plan.ProgramOp) -> Span:
@@ -182,30 +88,39 @@ def _require_apart(launch: plan.LaunchOp) -> None:
 
 
 def launch_table(program: plan.ProgramOp, kernels: CudaKernels) -> tuple[Launch, ...]:
-    """Every launch of ``program``, in order; those that may run side by side have one step."""
+    """Every launch of ``program``, in order; those that may run side by side have one step.
+
+    Those of one step with equal kernels are one launch where the kernel's grid has room.
+    """
     table: list[Launch] = []
     launches = [op for op in program.body.block.ops if isinstance(op, plan.LaunchOp)]
     for step, group in enumerate(independent_groups(launches)):
+        alike: dict[tuple[KernelSpec, tuple[Facts, ...]], list[Asked]] = {}
         for op in group:
             _require_apart(op)
-            spans = tuple(span_of(value, program) for value in (*op.ins, *op.outs))
+            spec, spans = kernel_spec(op), tuple(span_of(value, program) for value in (*op.ins, *op.outs))
             try:
-                kernel = kernels.kernel(kernel_spec(op), tuple(map(facts_of, spans)))
+                kernels.check(spec)
             except ValueError as error:
                 raise _refused(op, str(error)) from error
-            table.append(
-                Launch(
-                    kernel.symbol,
-                    launch_name(op),
-                    step,
-                    kernel.geometry.grid,
-                    kernel.geometry.block,
-                    kernel.geometry.shared_bytes,
-                    spans,
-                    tuple(number for _, number in sorted(op.scalar_values().items())),
-                )
-            )
+            scalars = tuple(number for _, number in sorted(op.scalar_values().items()))
+            asked = Asked(launch_name(op), spans, scalars)
+            alike.setdefault((spec, tuple(map(facts_of, spans))), []).append(asked)
+        for (spec, facts), each in alike.items():
+            table += _launches(kernels, spec, facts, each, step)
     return tuple(table)
+
+
+def _launches(
+    kernels: CudaKernels, spec: KernelSpec, facts: tuple[Facts, ...], asked: Sequence[Asked], step: int
+) -> list[Launch]:
+    """Launches of one kernel: one for all, or one for each."""
+    kernel = kernels.side_by_side(spec, facts, together(asked)) if len(asked) > 1 else None
+    asked = asked if kernel is None else [joined(asked)]
+    kernel = kernel or kernels.kernel(spec, facts)
+    grid, block, shared = kernel.geometry.grid, kernel.geometry.block, kernel.geometry.shared_bytes
+    symbol = kernel.symbol
+    return [Launch(symbol, each.name, step, grid, block, shared, each.spans, each.scalars) for each in asked]
 
 
 class HostBuilder(LoopBuilder):

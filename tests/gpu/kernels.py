@@ -25,8 +25,9 @@ from lowering.arena import align
 from lowering.compile import lower_to_llvm
 from lowering.cuda.build import Facts
 from lowering.cuda.emit_ptx import emit_ptx
+from lowering.cuda.kernel_functions import CudaKernels, Kernel
 from lowering.cuda.kernels.registry import plan_launch, plan_spmd
-from lowering.cuda.lower_to_gpu import CudaKernels, Kernel, device_module, facts_of
+from lowering.cuda.lower_to_gpu import device_module, facts_of
 from lowering.cuda.ptxas import Usage, assemble
 from lowering.cuda.targets import CudaTarget, cuda_target
 from lowering.kernels.base import KernelSpec, Launch, Packed

@@ -17,7 +17,7 @@ from planting import BUGS, planted
 from ptx import KernelError
 
 from lowering.cuda.build import Facts
-from lowering.cuda.lower_to_gpu import Kernel
+from lowering.cuda.kernel_functions import Kernel
 from lowering.kernels.base import KernelSpec
 
 LINEAR = gemm.Case(1, 50, 128, 128, np.int8, shift=44)

@@ -93,6 +93,21 @@ def test_parameter_by_value() -> None:
     assert out.tolist() == [2, 3]
 
 
+def test_parameter_at_an_address() -> None:
+    """Each lane chooses its parameter, as LLVM does where two are selected from."""
+    body = (
+        "mov.u32 %r1, %tid.x; setp.eq.s32 %p1, %r1, 0; mov.b64 %rd1, p_a; mov.b64 %rd2, p_b;"
+        "selp.b64 %rd3, %rd1, %rd2, %p1; ld.param.b64 %rd4, [%rd3]; mul.wide.u32 %rd5, %r1, 8;"
+        "add.s64 %rd6, out, %rd5; st.global.b64 [%rd6], %rd4;"
+    )
+    text = kernel("ptr out, u64 a, u64 b", body)
+    out = np.zeros(2, np.int64)
+    Module(text).launch("k", (1,), (2,), [out, 11, 22])
+    assert out.tolist() == [11, 22]
+    with pytest.raises(BoundsError, match="outside the kernel's 24 bytes of parameters"):
+        Module(text.replace("[%rd3]", "[%rd3+16]")).launch("k", (1,), (2,), [out, 11, 22])
+
+
 def test_module_variables() -> None:
     module = (
         ".const .align 4 .b32 table[4] = {10, 20, -30};\n.global .align 1 .b8 bytes[3] = {1, 2, 255};\n"

@@ -41,7 +41,7 @@ def plan_cuda_linear(op: LinearOp, target: CudaTarget) -> Launch | None:
     if not target.dp4a or (width > 1 and target.mma_shape is None):
         return None
     extents, (outs, inner) = x.get_shape()[1:-1], tensor_types(op.weight)[0].get_shape()
-    name = choose_tile(target, prod(extents), outs, inner, width)
+    name = choose_tile(target, prod(extents), outs * _side_by_side(op), inner, width)
     tile = GEMM_TILES[name]
     launch = plan_linear(op, replace(target.spmd, tile_columns=tile.columns))
     activations, _, *rest = launch.inputs
@@ -50,6 +50,14 @@ def plan_cuda_linear(op: LinearOp, target: CudaTarget) -> Launch | None:
     return replace(
         launch, kernel="cuda_linear", inputs=(activations, weight, *rest), config={**config, "tile": name}
     )
+
+
+def _side_by_side(op: LinearOp) -> int:
+    """How many linears of the same form read its input: one launch computes them, such as q, k and v."""
+    users = {use.operation for use in op.input.uses if isinstance(use.operation, LinearOp)}
+    form = [value.type for value in (*op.operands, *op.results)]
+    alike = [user for user in users if [value.type for value in (*user.operands, *user.results)] == form]
+    return len(alike)
 
 
 def packing(target: CudaTarget, tile: GemmTile, width: int) -> tuple[str, tuple[int, ...]]:

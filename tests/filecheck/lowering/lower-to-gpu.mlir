@@ -1,8 +1,7 @@
 // RUN: ivit-opt %s --lower-to-gpu --split-input-file | filecheck %s
 
 // A kernel without a form of the GPU's own is compiled from the CPU's body: a thread is a worker, a row of
-// blocks an image. Launches that differ in scalars alone share it. Memory comes as bytes of image 0 and the
-// stride to the next image.
+// blocks an image. Memory comes as bytes of image 0 and the stride to the next image.
 // CHECK:       builtin.module attributes {gpu.container_module}
 // CHECK:         "gpu.module"() <{sym_name = "kernels"}>
 // CHECK:         ^bb0(%x: memref<?xi8, 1 : i64>, %x_stride: index, %y: memref<?xi8, 1 : i64>, %y_stride: index,
@@ -34,6 +33,33 @@
 // CHECK-NEXT:      "gpu.launch_func"({{.*}} %[[B]], %c130, %c1500000000_i64, %c37_i64, %c1_i64, %images)
 // CHECK:           "gpu.launch_func"({{.*}}@kernels::@add_2x65xi8
 // CHECK:           func.return
+plan.program @main(%image: memref<2x65xi8>, %result: memref<2x65xi8>) target "cuda:sm_80" arena 384 live 384 weights 0 {
+  %a = plan.slice at 0 : memref<2x65xi8>
+  plan.launch "requant" ins(%image : memref<2x65xi8>) outs(%a : memref<2x65xi8>)
+    config {form = "mulhi"} scalars {multiplier = 1073741824 : i64, shift = 36 : i64, zero_point = 0 : i64}
+  %b = plan.slice at 192 : memref<2x65xi8>
+  plan.launch "requant" ins(%a : memref<2x65xi8>) outs(%b : memref<2x65xi8>)
+    config {form = "mulhi"} scalars {multiplier = 1500000000 : i64, shift = 37 : i64, zero_point = 1 : i64}
+  plan.launch "add" ins(%a, %b : memref<2x65xi8>, memref<2x65xi8>) outs(%result : memref<2x65xi8>)
+    config {lhs = "none", rhs = "none"}
+}
+
+// -----
+
+// Independent launches of one kernel are one launch: a block's number along an axis that the kernel leaves says
+// which of them it is of. What they have in common is passed once.
+// CHECK:         ^bb0(%x: memref<?xi8, 1 : i64>, %x_stride: index,
+// CHECK-SAME:      %[[Y:.*]]: memref<?xi8, 1 : i64>, %{{.*}}: index, %[[OTHER:.*]]: memref<?xi8, 1 : i64>, %{{.*}}: index,
+// CHECK-SAME:      %{{.*}}: i64, %{{.*}}: i64, %[[SHIFT:.*]]: i64, %[[SHIFT2:.*]]: i64, %{{.*}}: i64, %{{.*}}: i64, %images: index):
+// CHECK:           %[[WHICH:.*]] = "gpu.block_id"() <{dimension = #gpu<dim z>}>
+// CHECK:           %[[SECOND:.*]] = arith.cmpi eq, %[[WHICH]], %c1
+// CHECK:           arith.select %[[SECOND]], %[[OTHER]], %[[Y]] : memref<?xi8, 1 : i64>
+// CHECK:           arith.select %[[SECOND]], %[[SHIFT2]], %[[SHIFT]] : i64
+// CHECK:         }) {sym_name = "requant_2x65xi8_by_2"
+// CHECK-LABEL:   func.func @ivit_main
+// CHECK:           "gpu.launch_func"(%c1, %images, %c2, {{.*}}, %c1073741824_i64, %c1500000000_i64, %c36_i64, %c37_i64,
+// CHECK-SAME:        %c0_i64, %c1_i64, %images) <{kernel = @kernels::@requant_2x65xi8_by_2,
+// CHECK-NOT:       @kernels::@requant
 plan.program @main(%image: memref<2x65xi8>, %result: memref<2x65xi8>) target "cuda:sm_80" arena 384 live 384 weights 0 {
   %a = plan.slice at 0 : memref<2x65xi8>
   plan.launch "requant" ins(%image : memref<2x65xi8>) outs(%a : memref<2x65xi8>)

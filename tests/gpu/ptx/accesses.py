@@ -20,14 +20,17 @@ from ptx.decoding import (
     typed,
     unknown,
 )
-from ptx.errors import PTXError
-from ptx.memory import byte_pattern
+from ptx.errors import BoundsError, PTXError
+from ptx.memory import byte_pattern, check_alignment, gather, padded
 from ptx.shared import LOCAL_WINDOW, SHARED_WINDOW
 from ptx.slots import REGISTER_DTYPES, Array, Lanes, Slot
 from ptx.syntax import Address, Immediate, Instruction, Name, Operand, Vector
 
 if TYPE_CHECKING:
     from ptx.machine import Machine
+
+PARAMETER_BASE = 0x1000
+"""The address of a kernel's first parameter, in their own space."""
 
 _SPACES = ("global", "shared", "local", "const", "param", "generic")
 _HINTS = re.compile(
@@ -202,7 +205,8 @@ def constant_load(
 ) -> Run | None:
     """``ld.param`` of a kernel's parameter: ``block(slot)`` are the bytes of all of them.
 
-    Gives None where the instruction is something else.  ``parameters``: name -> (first byte, size).
+    Gives None where the instruction is something else.  ``parameters``: name -> (first byte, size); those of
+    a function that is called are none.  An address that a register has is one from ``PARAMETER_BASE`` on.
     """
     if instruction.parts[0] != "ld" or "param" not in instruction.opcode:
         return None
@@ -211,7 +215,8 @@ def constant_load(
     if not isinstance(source, Address) or isinstance(source.base, Immediate):
         return None
     if source.base.text not in parameters:
-        return None
+        inside = bool(parameters) and bool(decoder.sources(source.base))
+        return _parameter_load(decoder, instruction, block) if inside else None
     first, size = parameters[source.base.text]
     total = shape.kind.bytes * shape.count
     if source.offset % total or source.offset < 0 or source.offset + total > size:
@@ -226,5 +231,31 @@ def constant_load(
         values = np.frombuffer(block(slot), dtype, len(writers), start)
         for write, value in zip(writers, values, strict=True):
             write(slot, lanes, value, None)
+
+    return run
+
+
+def _parameter_load(decoder: Decoder, instruction: Instruction, block: Any) -> Run:
+    """``ld.param`` at an address that each lane has: LLVM chooses between parameters by theirs."""
+    shape = AccessShape(instruction)
+    target, source = instruction.operands
+    addresses = address_reader(decoder, source, instruction)
+    targets = target.items if isinstance(target, Vector) else (target,)
+    writers = [decoder.write(item, instruction, sign_extend=shape.kind.signed) for item in targets]
+    size, count = shape.kind.bytes, shape.count
+
+    def run(slot: Slot, lanes: Lanes) -> None:
+        found = addresses(slot, lanes)
+        check_alignment(slot, lanes, found, size * count)
+        content = np.frombuffer(block(slot), np.uint8)
+        offsets = found - np.uint64(PARAMETER_BASE)  # an address below wraps to a huge offset
+        outside = offsets > np.uint64(len(content) - size * count)
+        if outside.any():
+            slot.fail(BoundsError, lanes, outside, f"outside the kernel's {len(content)} bytes of parameters")
+        storage = np.zeros(padded(len(content)), np.uint8)
+        storage[: len(content)] = content
+        values = gather(storage, offsets.view(np.int64), size, count)
+        for column, write in enumerate(writers):
+            write(slot, lanes, values[:, column], None)
 
     return run

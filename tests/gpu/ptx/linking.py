@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from ptx.accesses import constant_load
+from ptx.accesses import PARAMETER_BASE, constant_load
 from ptx.buffers import Buffer
 from ptx.control import CONTROL, Control, Flow
 from ptx.decoding import Decoder, Run
@@ -165,6 +165,8 @@ class _Linker:
         symbols = self._symbols | {
             name[len(prefix) :]: address for name, address in self._symbols.items() if name.startswith(prefix)
         }
+        own = self._kernel.parameters if function.entry else {}
+        symbols |= {parameter: PARAMETER_BASE + first for parameter, (first, _) in own.items()}
         decoder = Decoder(registers, symbols)
         labels = {label: start + place for label, place in function.labels.items()}
         flow = Flow(
@@ -180,7 +182,7 @@ class _Linker:
         line = function.code[-1].line if function.code else 0
         ending = Instruction("ret", (), None, False, line, "}")
         for instruction in [*function.code, ending]:
-            self._kernel.steps.append(self._step(instruction, decoder, flow, registers))
+            self._kernel.steps.append(self._step(instruction, decoder, flow, registers, own))
 
     def _step(
         self,
@@ -188,6 +190,7 @@ class _Linker:
         decoder: Decoder,
         flow: Flow,
         registers: Mapping[str, tuple[int, int]],
+        parameters: dict[str, tuple[int, int]],
     ) -> Step:
         guard = -1
         if instruction.guard is not None:
@@ -198,7 +201,7 @@ class _Linker:
         make = CONTROL.get(instruction.parts[0])
         if make is not None and (control := make(flow, instruction)) is not None:
             return Step(instruction, None, control, guard, instruction.guard_negated, whole)
-        run = constant_load(decoder, instruction, self._kernel.parameters, self._block)
+        run = constant_load(decoder, instruction, parameters, self._block)
         if run is None:
             run = decoder.decode(instruction)
         return Step(instruction, run, None, guard, instruction.guard_negated, whole)
