@@ -16,6 +16,9 @@ from lowering.launches import WEIGHT
 from runtime.artifact import Artifact
 from runtime.cuda_program import CudaProgram
 
+TOGETHER = " + "
+"""Between the names of launches that became one."""
+
 
 def launch_costs(artifact: Artifact) -> tuple[Cost, ...]:
     """A cost for each launch of a model for a GPU. ValueError where a product has no launch of its name."""
@@ -23,11 +26,22 @@ def launch_costs(artifact: Artifact) -> tuple[Cost, ...]:
     source = open_integers(artifact)
     fuse(source.module, source.ctx)
     products = {_launch_of(op): _cost(op) for op in source.module.walk() if macs_of(op)}
-    names = [launch.name for launch in artifact.program.launches]
-    unknown = sorted(set(products) - set(names))
+    names = [launch.name.split(TOGETHER) for launch in artifact.program.launches]
+    unknown = sorted(set(products) - {name for launch in names for name in launch})
     if unknown:
-        raise ValueError(f"no launch is called {', '.join(unknown)}: there are {', '.join(names)}")
-    return tuple(products.get(name, Cost()) for name in names)
+        raise ValueError(f"no launch is called {', '.join(unknown)}")
+    return tuple(_sum([products.get(name, Cost()) for name in launch]) for launch in names)
+
+
+def _sum(costs: list[Cost]) -> Cost:
+    """Of launches that became one: linear layers of the same inputs are one of all their columns."""
+    linear = [cost.linear for cost in costs if cost.linear is not None]
+    shapes = {(rows, depth) for rows, _, depth in linear}
+    whole = None
+    if len(linear) == len(costs) and len(shapes) == 1:
+        rows, depth = shapes.pop()
+        whole = rows, sum(columns for _, columns, _ in linear), depth
+    return Cost(sum(cost.macs for cost in costs), whole)
 
 
 def _launch_of(op: Operation) -> str:

@@ -14,6 +14,7 @@ import pytest
 import tiny_files
 import torch
 from emulated_driver import EmulatedDriver
+from emulated_tensors import emulate_tensors, on_device
 from safetensors.numpy import save_file
 
 import ivit
@@ -86,43 +87,10 @@ def test_threads_of_python(folder: Path, cpu: Model, driver: EmulatedDriver) -> 
         assert all(pool.map(work, range(3)))
 
 
-class DeviceTensor(torch.Tensor):
-    """A tensor of the CPU that says that it lies on a GPU, as the emulated driver's memory does."""
-
-    def __dlpack_device__(self) -> tuple[Any, int]:
-        return tensors.CUDA_DLPACK_DEVICE, 0
-
-    def cpu(self, memory_format: object = None) -> torch.Tensor:
-        return self.as_subclass(torch.Tensor)
-
-
-def on_device(array: np.ndarray[Any, Any]) -> torch.Tensor:
-    return torch.tensor(array).as_subclass(DeviceTensor)
-
-
 @pytest.fixture
 def stream(driver: EmulatedDriver, monkeypatch: pytest.MonkeyPatch) -> int:
-    """PyTorch's current stream; the driver knows the tensors that calls are given and make."""
-    with driver.current():
-        stream = driver.open_stream()
-    made = tensors.empty_results
-
-    def adopted(boundary: Boundary, tensor: torch.Tensor) -> torch.Tensor:
-        results = made(boundary, tensor)
-        driver.adopt(tensor.numpy(), written=True)
-        driver.adopt(results.numpy(), written=False)
-        return results
-
-    def current(tensor: torch.Tensor) -> int:
-        return stream
-
-    def first(tensor: torch.Tensor) -> int:
-        return devices.FIRST
-
-    monkeypatch.setattr(tensors, "stream_of", current)
-    monkeypatch.setattr(tensors, "ordinal_of", first)
-    monkeypatch.setattr(tensors, "empty_results", adopted)
-    return stream
+    """PyTorch's current stream."""
+    return emulate_tensors(driver, monkeypatch)
 
 
 def test_pixels_on_the_gpu_are_read_where_they_lie(
