@@ -122,7 +122,7 @@ def test_races() -> None:
     with pytest.raises(RaceError, match=r"thread \(32, 0, 0\): reads shared memory: warp 0 uses it"):
         launch(read.format(""), [out], order="lockstep")
     launch(read.format("bar.sync 0;"), [out], order="lockstep")
-    write = "setp.lt.u32 %p1, %r63, 32; st.shared.b8 [sm], %r63;"
+    write = "shr.u32 %r1, %r63, 5; st.shared.b8 [sm], %r1;"
     with pytest.raises(RaceError, match="overwrites shared memory that was written before"):
         launch(write, [out], order="lockstep")
     overwrite = (
@@ -200,3 +200,28 @@ def test_spinning_on_another_block(order: Order) -> None:
     out = np.zeros(4 + 3 * 64, np.int32)
     Module(kernel("ptr out", body)).launch("k", (3,), (64,), [out], order=order)
     np.testing.assert_array_equal(out[4:], np.arange(192))
+
+
+def test_races_between_blocks() -> None:
+    """In global memory, which nothing orders: but the same value may be stored twice."""
+    number = THREAD + "mov.u32 %r1, %ctaid.x; setp.eq.u32 %p1, %r1, 0;"
+    at_once = kernel("ptr out", number + "st.global.b8 [out+5], %r1;")
+    with pytest.raises(RaceError, match="several threads store different values to one place at once"):
+        Module(at_once).launch("k", (2,), (32,), [np.zeros(64, np.int32)])
+    twice = number + "@%p1 st.global.b8 [out+5], 7; @!%p1 st.global.b8 [out+5], {0};"
+    with pytest.raises(RaceError, match=r"CTA \(1, 0, 0\), .* stores over what CTA number 0 stored"):
+        Module(kernel("ptr out", twice.format(8))).launch("k", (2,), (32,), [np.zeros(64, np.int32)])
+    Module(kernel("ptr out", twice.format(7))).launch("k", (2,), (32,), [np.zeros(64, np.int32)])
+    load = number + "@%p1 st.global.b32 [out+4], %r1; bar.sync 0; ld.global.b32 %r2, [out+{0}];"
+    text = kernel("ptr out", load.format(4))
+    with pytest.raises(RaceError, match="reads 4 bytes that CTA number 0 stored in this launch"):
+        Module(text).launch("k", (2,), (32,), [np.zeros(64, np.int32)])
+    Module(text).launch("k", (1,), (64,), [np.zeros(64, np.int32)])
+    Module(text).launch("k", (2,), (32,), [np.zeros(64, np.int32)], races=False)
+    Module(kernel("ptr out", load.format(8))).launch("k", (2,), (32,), [np.zeros(64, np.int32)])
+
+
+def test_threads_of_a_warp_that_store_to_one_place() -> None:
+    with pytest.raises(RaceError, match="several threads store different values to one place at once"):
+        launch("st.shared.b32 [sm], %r63;", [np.zeros(64, np.int32)], threads=32)
+    launch("st.shared.b32 [sm], 5;", [np.zeros(64, np.int32)], threads=32)

@@ -39,13 +39,17 @@ _HINTS = re.compile(
 )
 
 
+_ORDERED = ("volatile", "relaxed", "acquire", "release")
+
+
 class AccessShape:
-    """What the opcode of a load or store says: space, vector length, element type, ``.nc``."""
+    """What the opcode of a load or store says: space, vector length, element type, ``.nc``, and whether it is
+    ordered with other threads' accesses."""
 
     def __init__(self, instruction: Instruction) -> None:
         *middle, last = instruction.parts[1:]
         self.kind: ScalarType = scalar_type(last, instruction)
-        self.space, self.count, self.constant = "generic", 1, False
+        self.space, self.count, self.constant, self.ordered = "generic", 1, False, False
         for part in middle:
             plain = part.partition("::")[0]
             if plain in _SPACES and part in (plain, "shared::cta", "param::entry", "param::func"):
@@ -54,6 +58,8 @@ class AccessShape:
                 self.count = int(part[1:])
             elif part == "nc":
                 self.constant = True
+            elif part in _ORDERED:
+                self.ordered = True
             elif not _HINTS.fullmatch(part):
                 raise unknown(instruction)
         if self.kind.bits > 64 or self.kind.packed:
@@ -87,12 +93,13 @@ def _load(decoder: Decoder, instruction: Instruction) -> Run:
     targets = target.items if isinstance(target, Vector) else (target,)
     addresses = address_reader(decoder, source, instruction)
     writers = [decoder.write(item, instruction, sign_extend=shape.kind.signed) for item in targets]
-    size, count, space, constant = shape.kind.bytes, shape.count, shape.space, shape.constant
+    size, count, space = shape.kind.bytes, shape.count, shape.space
+    constant, ordered = shape.constant, shape.ordered
 
     def run(slot: Slot, lanes: Lanes) -> None:
         machine: Machine = slot.machine
         values, poison = machine.load(
-            slot, lanes, space, addresses(slot, lanes), size, count, constant=constant
+            slot, lanes, space, addresses(slot, lanes), size, count, constant=constant, atomic=ordered
         )
         for column, write in enumerate(writers):
             write(slot, lanes, values[:, column], _column(poison, column))
@@ -114,7 +121,7 @@ def _store(decoder: Decoder, instruction: Instruction) -> Run:
     addresses = address_reader(decoder, target, instruction)
     readers = [decoder.read(item, shape.kind.bits, instruction) for item in sources]
     registers = [decoder.sources(item) for item in sources]
-    dtype, space = REGISTER_DTYPES[shape.kind.bits], shape.space
+    dtype, space, ordered = REGISTER_DTYPES[shape.kind.bits], shape.space, shape.ordered
 
     def run(slot: Slot, lanes: Lanes) -> None:
         values: Array = np.empty((slot.count(lanes), len(readers)), dtype)
@@ -126,7 +133,7 @@ def _store(decoder: Decoder, instruction: Instruction) -> Run:
                 poison[:, column] = reader.masks(slot, lanes)
         if poison is not None and not poison.any():
             poison = None
-        slot.machine.store(slot, lanes, space, addresses(slot, lanes), values, poison)
+        slot.machine.store(slot, lanes, space, addresses(slot, lanes), values, poison, atomic=ordered)
 
     return run
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ptx.errors import BoundsError, ReadOnlyError
-from ptx.memory import check_alignment, gather, mark, padded, poison_of_bytes, scatter
+from ptx.memory import check_alignment, gather, mark, padded, poison_of_bytes, scatter, scatter_alone
+from ptx.owners import Owners
 from ptx.slots import Array, Lanes, Slot
 
 _FIRST = 0x7F00_0000_0000
@@ -73,7 +74,9 @@ class _Part:
 class GlobalMemory:
     """The buffers of one launch, and the addresses that they have."""
 
-    def __init__(self, buffers: list[Buffer]) -> None:
+    def __init__(self, buffers: list[Buffer], races: bool = True) -> None:
+        self._races = races
+        self._owners: dict[Buffer, Owners] = {}
         self.buffers = list(dict.fromkeys(buffers))
         position = _FIRST
         for buffer in self.buffers:
@@ -129,16 +132,28 @@ class GlobalMemory:
         return f"at byte {offset} of buffer {nearest.name}, which has {nearest.size}"
 
     def load(
-        self, slot: Slot, lanes: Lanes, addresses: Array, size: int, count: int, constant: bool = False
+        self,
+        slot: Slot,
+        lanes: Lanes,
+        addresses: Array,
+        size: int,
+        count: int,
+        *,
+        constant: bool = False,
+        atomic: bool = False,
     ) -> tuple[Array, Array | None]:
         """``count`` elements of ``size`` bytes a lane, and their poisoned bits.
 
-        ``constant``: the load promises that nothing writes there while the kernel runs (``ld.global.nc``).
+        ``constant``: the load promises that nothing writes there while the kernel runs (``ld.global.nc``);
+        ``atomic``: it may read what other CTAs write.
         """
         values: Array = np.empty((len(addresses), count), f"u{size}")
         poison: Array | None = None
         for part in self._parts(slot, lanes, addresses, size * count):
             values[part.chosen] = gather(part.buffer.storage, part.offsets, size, count)
+            if part.buffer in self._owners and not atomic:
+                chosen = slot.indices(lanes)[part.chosen]
+                self._owners[part.buffer].check_load(slot, chosen, part.offsets, size * count)
             if constant:
                 self._promise(slot, part.buffer)
             if part.buffer.poison is not None:
@@ -164,7 +179,15 @@ class GlobalMemory:
             wrong = (np.max(poison, axis=1) if poison.ndim == 2 else poison) != 0
             slot.fail_of_poison(lanes, wrong, "the value that is stored")
 
-    def store(self, slot: Slot, lanes: Lanes, addresses: Array, values: Array, poison: Array | None) -> None:
+    def store(
+        self,
+        slot: Slot,
+        lanes: Lanes,
+        addresses: Array,
+        values: Array,
+        poison: Array | None,
+        atomic: bool = False,
+    ) -> None:
         """Put ``values``, ``[lanes, count]``, at ``addresses``."""
         self.check_store(slot, lanes, poison)
         size, count = values.dtype.itemsize, values.shape[1]
@@ -176,7 +199,18 @@ class GlobalMemory:
                     f"{slot.place()}: stores to buffer {buffer.name}{reason or ', which is read-only'}"
                 )
             buffer.first_writer = buffer.first_writer or slot.place()
-            scatter(buffer.storage, part.offsets, values[part.chosen])
+            given = values[part.chosen]
+            if self._races and not atomic:
+                self._store_alone(slot, slot.indices(lanes)[part.chosen], part, given)
+            else:
+                scatter(buffer.storage, part.offsets, given)
             mark(buffer.stored, part.offsets, size, count, 1)
             if buffer.poison is not None:
                 mark(buffer.poison, part.offsets, size, count, 0)
+
+    def _store_alone(self, slot: Slot, lanes: Array, part: _Part, values: Array) -> None:
+        buffer = part.buffer
+        if buffer not in self._owners:
+            self._owners[buffer] = Owners(buffer.size)
+        self._owners[buffer].note_store(slot, lanes, part.offsets, buffer.storage, values)
+        scatter_alone(slot, lanes, buffer.storage, part.offsets, values)

@@ -99,7 +99,7 @@ class Machine:
         if space in ("local", "param"):
             own = slot.local if space == "local" else slot.frame
             return own.load(slot, lanes, addresses, size, count)
-        return self.memory.load(slot, lanes, addresses, size, count, constant)
+        return self.memory.load(slot, lanes, addresses, size, count, constant=constant, atomic=atomic)
 
     def store(
         self,
@@ -121,7 +121,7 @@ class Machine:
         elif space in ("local", "param"):
             (slot.local if space == "local" else slot.frame).store(slot, lanes, addresses, values, poison)
         else:
-            self.memory.store(slot, lanes, addresses, values, poison)
+            self.memory.store(slot, lanes, addresses, values, poison, atomic)
 
     def _specific(self, slot: Slot, lanes: Lanes, addresses: Array) -> tuple[str, Array]:
         """The state space that generic addresses are in."""

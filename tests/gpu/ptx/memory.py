@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ptx.errors import AlignmentError
+from ptx.errors import AlignmentError, RaceError
 from ptx.slots import Array, Lanes, Slot
 
 PAD = 64
@@ -27,6 +27,15 @@ def scatter(storage: Array, offsets: Array, values: Array) -> None:
     count = values.shape[1]
     elements = storage.view(values.dtype).reshape(-1, count)
     elements[offsets // (values.dtype.itemsize * count)] = values
+
+
+def scatter_alone(slot: Slot, lanes: Lanes, storage: Array, offsets: Array, values: Array) -> None:
+    """As :func:`scatter`; lanes that meet must bring the same values."""
+    scatter(storage, offsets, values)
+    differs = gather(storage, offsets, values.dtype.itemsize, values.shape[1]) != values
+    if differs.any():
+        wrong = np.max(differs, axis=1)
+        slot.fail(RaceError, lanes, wrong, "several threads store different values to one place at once")
 
 
 def mark(storage: Array, offsets: Array, size: int, count: int, value: int) -> None:

@@ -75,7 +75,7 @@ class Module:
             shared_bytes: dynamic shared memory of a CTA.
             order: ``serial``, ``lockstep`` or ``random``: whose turn it is among the warps of a CTA.
             copies: ``late`` or ``early``: when a ``cp.async`` lands.
-            races: whether races between warps in shared memory are looked for.
+            races: whether races are looked for, of warps in shared memory and of CTAs in global memory.
             banks: whether bank conflicts are counted.
             seed: of the order and of what shared memory holds at first.
             step_limit: warp instructions (of all CTAs together) after which the kernel is given up.
@@ -93,7 +93,8 @@ class Module:
         for number, argument in enumerate(actual):
             if isinstance(argument, Buffer) and not argument.name:
                 argument.name = f"{number} ({kernel.function.parameters[number].name})"
-        memory = GlobalMemory([*self._variables, *(each for each in actual if isinstance(each, Buffer))])
+        buffers = [each for each in actual if isinstance(each, Buffer)]
+        memory = GlobalMemory([*self._variables, *buffers], races)
         parameters = parameter_bytes(kernel, actual)
         counters = Counters(len(kernel.steps), banks)
         random = np.random.default_rng(seed)

@@ -18,6 +18,7 @@ from ptx.memory import (
     padded,
     poison_of_bytes,
     scatter,
+    scatter_alone,
 )
 from ptx.slots import Array, Lanes, Slot
 
@@ -76,7 +77,9 @@ class SharedMemory:
         offsets = self.offsets(slot, lanes, addresses, size * count)
         if self.races and not atomic:
             self.note_write(slot, lanes, offsets, size, count)
-        scatter(self.data, offsets, values)
+            scatter_alone(slot, lanes, self.data, offsets, values)
+        else:
+            scatter(self.data, offsets, values)
         if poison is None:
             mark(self.poison, offsets, size, count, 0)
         else:
