@@ -35,7 +35,8 @@ from lowering.kernels.signature import Choice
 
 Body: TypeAlias = Callable[[Operand, int], None]
 
-FORM = Choice(("mulhi", "wide"))
+FORMS = ("mulhi", "wide")
+FORM = Choice(FORMS)
 """How a requant multiplies, as ``requant_form`` says."""
 
 

@@ -37,7 +37,7 @@ from lowering.kernels.dot import (
     low_nibbles,
     weight_operand,
 )
-from lowering.kernels.elements import FORM
+from lowering.kernels.elements import FORM, FORMS
 from lowering.kernels.gemm_epilogue import Epilogue
 from lowering.kernels.gemm_pairs import PairedPanels
 from lowering.kernels.lookup import packed_table, require_entries
@@ -341,7 +341,7 @@ LINEAR = KernelFamily(
         "split": Choice(range(1 << 31), optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
-        "residual": Choice((*FORM.values, "lifted"), optional=True),
+        "residual": Choice((*FORMS, "lifted"), optional=True),
     },
     _check,
 )
