@@ -10,6 +10,7 @@ import kernel_harness
 import kernels
 import numpy as np
 import pytest
+import test_cuda_attention as attention
 import test_gemm as gemm
 import test_kernels_rows as rows
 from kernels import Stand
@@ -45,8 +46,13 @@ def drawn(test: Any, **arguments: Any) -> Callable[[str], None]:
     return lambda target: test.hypothesis.inner_test(target=target, seed=1, threads=1, **arguments)
 
 
+def attend(case: attention.Case, target: str) -> None:
+    attention.run(case, target)
+
+
 BARRIER, COPY, WAIT = "a missing barrier", "a missing copy", "a wait for one group less"
 BRANCH, CHUNK = "a branch turned round", "the next chunk of a matrix"
+SHUFFLE = "a shuffle from the wrong lane"
 KERNELS = {
     "mma and cp.async": Subject(
         "cuda:sm_80",
@@ -58,7 +64,12 @@ KERNELS = {
     "layernorm": Subject(
         "cuda:sm_80",
         drawn(rows.test_layernorm, channels=200, shift=38, epsilon=1),
-        ("a shuffle from the wrong lane",),
+        (SHUFFLE,),
+    ),
+    "attention": Subject(
+        "cuda:sm_80",
+        lambda target: attend(attention.Case(70, 2, 32), target),
+        (BARRIER, COPY, BRANCH, "fragments of A swapped", "fragments of B swapped", CHUNK, SHUFFLE),
     ),
 }
 
