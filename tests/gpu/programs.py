@@ -25,6 +25,7 @@ class Options(TypedDict, total=False):
 
     order: Order
     copies: Copies
+    banks: bool
     seed: int
 
 

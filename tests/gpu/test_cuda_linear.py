@@ -67,9 +67,15 @@ def large(name: str) -> Case:
     )
 
 
+def assert_no_bank_conflicts(ran: Ran) -> None:
+    """Shared memory is read and written in as few passes as can be."""
+    assert ran.statistics.bank_conflicts
+    assert not any(further for _, further in ran.statistics.bank_conflicts.values())
+
+
 @cache
 def tiled(name: str) -> Ran:
-    return run_tiled(name, large(name), SM_80, order="serial", copies="late")
+    return run_tiled(name, large(name), SM_80, order="serial", copies="late", banks=True)
 
 
 @pytest.mark.parametrize("name", GEMM_TILES)
@@ -79,6 +85,7 @@ def test_tiles(name: str) -> None:
     ran = tiled(name)
     assert "cp.async" in ran.ptx
     assert "m16n8k32" in ran.ptx
+    assert_no_bank_conflicts(ran)
 
 
 @pytest.mark.skipif(find_ptxas() is None, reason="no ptxas on PATH")
@@ -100,9 +107,10 @@ def test_other_products(target: str, name: str, instruction: str) -> None:
     """Smaller tensor-core products and none; a stage that is loaded by registers, several times."""
     tile = GEMM_TILES[name]
     case = replace(SMALL, rows=tile.rows // 2 + 3, columns=tile.columns + 1, inner=3 * tile.depth)
-    ran = run_tiled(name, case, target, order="serial")
+    ran = run_tiled(name, case, target, order="serial", banks=True)
     assert instruction in ran.ptx
     assert "cp.async" not in ran.ptx
+    assert_no_bank_conflicts(ran)
 
 
 @pytest.mark.parametrize(("name", "share"), [("128x128x64", 0.5), ("64x128x64", 0.39), ("64x64x128", 0.3)])
