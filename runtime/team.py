@@ -17,40 +17,74 @@ from runtime.cores import CoreBudget, physical_cores
 Work = Callable[[int], None]
 
 
+class _Run:
+    """One function on every thread of a team: who is still at it, and what went wrong."""
+
+    def __init__(self, work: Work, others: int) -> None:
+        self._work = work
+        self._left = others
+        self._lock = threading.Lock()
+        self._done = threading.Event()
+        self.errors: list[BaseException] = []
+        if not others:
+            self._done.set()
+
+    def take_part(self, number: int) -> None:
+        """On one of the other threads."""
+        try:
+            self._work(number)
+        except BaseException as error:  # handed to the caller
+            self.errors.append(error)
+        with self._lock:
+            self._left -= 1
+            if not self._left:
+                self._done.set()
+
+    def wait(self) -> None:
+        """Until no other thread is at it, even where signals come: its memory may be reused then."""
+        interrupt: BaseException | None = None
+        while not self._done.is_set():
+            try:
+                self._done.wait()
+            except BaseException as error:  # a signal's handler raised it
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+
 class Team:
     """The calling thread and ``size - 1`` waiting daemon threads."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self._done = threading.Semaphore(0)
-        self._errors: list[BaseException] = []
-        self._inboxes: list[SimpleQueue[Work]] = [SimpleQueue() for _ in range(size - 1)]
+        self._inboxes: list[SimpleQueue[_Run]] = [SimpleQueue() for _ in range(size - 1)]
         for number, inbox in enumerate(self._inboxes, start=1):
             name = f"ivit-{number}"
-            threading.Thread(target=self._serve, args=(number, inbox), name=name, daemon=True).start()
+            threading.Thread(target=_serve, args=(number, inbox), name=name, daemon=True).start()
 
     def run(self, work: Work) -> None:
-        """Call ``work(number)`` on every thread at once, number 0 on this one; returns when all are done."""
+        """Call ``work(number)`` on every thread at once, number 0 on this one; returns when all are done.
+
+        Raises what this thread's part raises, else the first error of another's; KeyboardInterrupt, too,
+        comes only when all are done.
+        """
+        run = _Run(work, len(self._inboxes))
         for inbox in self._inboxes:
-            inbox.put(work)
+            inbox.put(run)
         try:
             work(0)
         finally:
-            for _ in self._inboxes:
-                self._done.acquire()
-        if self._errors:
-            errors, self._errors = self._errors, []
-            raise errors[0]
+            run.wait()
+        if run.errors:
+            raise run.errors[0]
 
-    def _serve(self, number: int, inbox: SimpleQueue[Work]) -> None:
-        while True:
-            work = inbox.get()
-            try:
-                work(number)
-            except BaseException as error:  # handed to the caller
-                self._errors.append(error)
-            del work
-            self._done.release()
+
+def _serve(number: int, inbox: SimpleQueue[_Run]) -> None:
+    """A thread's life."""
+    while True:
+        run = inbox.get()
+        run.take_part(number)
+        del run
 
 
 class TeamPool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -121,6 +123,28 @@ def test_a_team_runs_all_its_threads_at_once_and_reports_errors() -> None:
     with pytest.raises(ValueError, match="two"):
         team.run(fail)
     team.run(meet)
+
+
+def test_an_interrupt_comes_when_all_threads_are_done() -> None:
+    """Else the next call would share the memory of a thread that is still at the last one."""
+    team, done = Team(2), threading.Event()
+
+    def work(thread: int) -> None:
+        if thread == 1:
+            for _ in range(3):
+                time.sleep(0.02)
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.02)
+            done.set()
+
+    for _ in range(2):
+        done.clear()
+        with pytest.raises(KeyboardInterrupt):
+            team.run(work)
+        assert done.is_set()
+    seen: list[int] = []
+    team.run(seen.append)
+    assert sorted(seen) == [0, 1]
 
 
 def test_core_budget_never_grants_more_than_it_has() -> None:
