@@ -6,6 +6,7 @@ from ivit_dialect.ops.linear import PatchifyOp
 from ivit_dialect.types import tensor_types
 from lowering.kernels.base import KernelBuilder, KernelFamily, KernelSpec, Launch, Viewed, is_unsigned
 from lowering.kernels.build import Operand, Value, element_width, shape
+from lowering.kernels.elements import load, store
 from lowering.kernels.signature import Choice, Signature, require_shape
 from lowering.targets import Target
 
@@ -38,20 +39,16 @@ def _run(
     count: int,
     flip: int = 0,
 ) -> None:
-    """Copy ``count`` elements of a row, by vectors and then one by one, each XORed with ``flip``."""
-    width = element_width(source)
-    step = b.target.lanes(width)
-    whole = count - count % step
-    if whole:
-        with b.loop(0, whole, step) as loop:
-            x = b.load_vector(source, [*row, b.add(start, loop.index)], step)
-            x = b.xor(x, flip) if flip else x
-            b.store_vector(x, target, [*target_row, b.add(target_start, loop.index)])
-    if count > whole:
-        with b.loop(whole, count) as loop:
-            x = b.load(source, *row, b.add(start, loop.index))
-            x = b.xor(x, flip) if flip else x
-            b.store(x, target, *target_row, b.add(target_start, loop.index))
+    """Copy ``count`` elements of a row, by vectors and then ever shorter ones, each XORed with ``flip``."""
+    step, done = b.target.lanes(element_width(source)), 0
+    while done < count:
+        whole = done + (count - done) // step * step
+        if whole > done:
+            with b.loop(done, whole, step) as loop:
+                x = load(b, source, [*row, b.add(start, loop.index)], step if step > 1 else 0)
+                x = b.xor(x, flip) if flip else x
+                store(b, x, target, [*target_row, b.add(target_start, loop.index)])
+        step, done = max(1, step // 2), whole
 
 
 def plan_patchify(op: PatchifyOp, target: Target) -> Launch:

@@ -182,7 +182,8 @@ def test_extreme_products_do_not_saturate(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("pixel", [np.int8, np.uint8])
 @pytest.mark.parametrize(
-    ("shape", "kernel"), [((8, 12, 3), (4, 6)), ((6, 40, 1), (3, 20)), ((2, 2, 1), (1, 1))]
+    ("shape", "kernel"),
+    [((8, 12, 3), (4, 6)), ((6, 40, 1), (3, 20)), ((2, 2, 1), (1, 1)), ((2, 254, 1), (1, 127))],
 )
 def test_patchify_equals_reference(
     target: str, pixel: Any, shape: tuple[int, int, int], kernel: tuple[int, int]
