@@ -37,6 +37,10 @@ class Case:
         scaled = self.pixels.permute(0, 3, 1, 2).to(torch.float32) / 255
         return ((scaled - mean) / std).to(dtype).contiguous()
 
+    def bits(self) -> NDArray[Any]:
+        """The integers of all images."""
+        return self.executable.run_tensor(self.pixels).cpu().numpy()
+
     def outputs(self, call: Callable[[], Any]) -> NDArray[np.float64]:
         """What a call returns, [N, classes]."""
         return call().to(self.torch.float64).cpu().numpy()

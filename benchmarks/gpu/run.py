@@ -67,7 +67,7 @@ def measure(case: Case, reference: NDArray[Any], plan: Plan, clock: Clock, devic
     carried, batch = case.carried, len(case.pixels)
     if len(reference) < batch:
         raise ValueError(f"{carried.model} has {len(reference)} reference outputs, batch {batch} needs more")
-    equal = np.array_equal(case.executable.run_tensor(case.pixels).cpu().numpy(), reference[:batch])
+    equal = np.array_equal(case.bits(), reference[:batch])
     case.torch._dynamo.reset()  # else it compiles a function for so many models, and then no more
     contestants, outputs = _load(case, plan.peers)
     contest(contestants, clock, plan.rounds, plan.milliseconds)
@@ -130,10 +130,10 @@ def _rows(
 def _line(case: CaseResult) -> str:
     """A case in one line."""
     ours = next((row.median_ms for row in case.rows if row.peer == OURS), None)
-    parts = [f"{case_name(case)}:", "equal" if case.equal else "OTHER BITS THAN ON THE CPU"]
+    parts = ["equal" if case.equal else "OTHER BITS THAN ON THE CPU"]
     parts.append("ivit failed" if ours is None else f"ivit {ours:.3f} ms")
     best = fastest(case.rows, lambda row: True)
     if best is not None:
         parts.append(f"fastest peer {best.median_ms:.3f} ms, {best.title}")
     missing = sum(row.error is not None for row in case.rows)
-    return ", ".join(parts) + (f" ({missing} missing)" if missing else "")
+    return f"{case_name(case)}: " + ", ".join(parts) + (f" ({missing} missing)" if missing else "")

@@ -49,6 +49,13 @@ def emulate_tensors(driver: EmulatedDriver, monkeypatch: pytest.MonkeyPatch) -> 
     def first(tensor: torch.Tensor) -> int:
         return devices.FIRST
 
+    floats = tensors.to_floats
+
+    def waited(boundary: Boundary, integers: torch.Tensor) -> torch.Tensor:
+        driver.wait(stream)  # it is not PyTorch's own stream, which would do this in its turn
+        return floats(boundary, integers)
+
+    monkeypatch.setattr(tensors, "to_floats", waited)
     monkeypatch.setattr(tensors, "stream_of", current)
     monkeypatch.setattr(tensors, "ordinal_of", first)
     monkeypatch.setattr(tensors, "empty_results", adopted)

@@ -19,8 +19,7 @@ from safetensors.numpy import save_file
 
 import ivit
 from ivit.model import Model
-from runtime.boundary import Boundary
-from runtime.cuda import devices, tensors
+from runtime.cuda import devices
 from runtime.cuda.driver import CudaError, Driver
 
 TARGET = "cuda:sm_80"
@@ -125,16 +124,9 @@ def test_what_lies_askew_or_in_parts_is_copied(
 
 
 def test_floats_on_the_gpu_become_the_integers_of_the_host(
-    folder: Path, cpu: Model, driver: EmulatedDriver, stream: int, monkeypatch: pytest.MonkeyPatch
+    folder: Path, cpu: Model, driver: EmulatedDriver, stream: int
 ) -> None:
     model, images = ivit.load(folder / "gpu.ivit"), tiny_files.float_images(2)
-    before = tensors.to_floats
-
-    def waited(boundary: Boundary, integers: torch.Tensor) -> torch.Tensor:
-        driver.wait(stream)  # the emulated stream is not PyTorch's own
-        return before(boundary, integers)
-
-    monkeypatch.setattr(tensors, "to_floats", waited)
     result: Any = model(on_device(images).requires_grad_())
     assert isinstance(result, torch.Tensor)
     assert result.dtype == torch.float32

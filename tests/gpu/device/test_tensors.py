@@ -59,6 +59,7 @@ def test_many_replays_with_other_images_and_places(torch: Any, chosen: Subject) 
 def test_work_waits_for_what_its_stream_does_before(torch: Any, chosen: Subject) -> None:
     right = images(torch, 0, 8)
     given = torch.zeros_like(right)
+    chosen.executable.run_tensor(right)  # its graph is made now, not later
     torch.cuda.synchronize()
     stream = torch.cuda.Stream()
     with torch.cuda.stream(stream):
