@@ -257,6 +257,17 @@ def test_shared_and_local_bounds() -> None:
         launch("ptr out", ".local .align 4 .b8 depot[8]; st.local.b32 [depot+8], 0;", [np.zeros(4)])
 
 
+def test_short_addresses_wrap() -> None:
+    """A 32-bit base below zero, and an offset that brings it back."""
+    body = (
+        "mov.u32 %r1, sm; add.s32 %r1, %r1, -4096; st.shared.b32 [%r1+4100], 7; ld.shared.b32 %r2, [sm+4];"
+        "st.global.b32 [out], %r2;"
+    )
+    out = np.zeros(4, np.int32)
+    launch("ptr out", body, [out], 1, ".shared .align 16 .b8 sm[64];")
+    assert out[0] == 7
+
+
 @pytest.mark.parametrize("space", ["global", "shared", "local"])
 def test_alignment(space: str) -> None:
     name = {"global": "out", "shared": "sm", "local": "depot"}[space]

@@ -67,21 +67,23 @@ class AccessShape:
 
 
 def address_reader(decoder: Decoder, operand: Operand, instruction: Instruction) -> Read:
-    """Reads the addresses of ``[base+offset]``, as uint64; poison in one is an error."""
+    """Reads the addresses of ``[base+offset]``, as uint64; poison in one is an error.
+
+    The sum has the width of the base: short pointers to shared memory wrap at 32 bits.
+    """
     if not isinstance(operand, Address):
         raise unknown(instruction)
-    base, offset = operand.base, np.uint64(operand.offset & 0xFFFFFFFFFFFFFFFF)
-    bits = 64
+    base, bits = operand.base, 64
     if isinstance(base, Name) and decoder.sources(base):
         bits = decoder.register(base, instruction)[1]
+    offset = REGISTER_DTYPES[bits].type(operand.offset & ((1 << bits) - 1))
     read, sources = decoder.read(base, bits, instruction), decoder.sources(base)
 
     def addresses(slot: Slot, lanes: Lanes) -> Array:
         poison = slot.poison_of(sources, lanes)
         if poison is not None:
             slot.fail_of_poison(lanes, poison, "the address")
-        values = read(slot, lanes)
-        return spread(values.astype(np.uint64) + offset, slot.count(lanes))
+        return spread((read(slot, lanes) + offset).astype(np.uint64), slot.count(lanes))
 
     return addresses
 
