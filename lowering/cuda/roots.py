@@ -1,8 +1,8 @@
-"""Reciprocal square roots without division: a GPU divides 64 bits by a call of some hundred instructions.
+"""Square roots without division: a GPU divides 64 bits by a call of some hundred instructions.
 
-The numbers are those of ``lowering.arithmetic_nonlinear.rsqrt``. An estimate by Newton's steps in 32 bits
-(``y <- y (3 - Z y^2) / 2``) gives root and mantissa up to some thousand units; what each is off by is found
-from its exact 64-bit remainder, to within one, and the last unit by comparing products.
+The numbers are those of ``lowering.arithmetic_nonlinear``. For a reciprocal root, an estimate by Newton's
+steps in 32 bits (``y <- y (3 - Z y^2) / 2``) gives root and mantissa up to some thousand units; what each is
+off by is found from its exact 64-bit remainder, to within one, and the last unit by comparing products.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Callable
 
 from xdsl.dialects.builtin import i1, i32
 
+from ivit_dialect.ops.nonlinear import NEWTON_START, NEWTON_STEPS
 from lowering.cuda.build import CudaBuilder
-from lowering.kernels.build import Operand, Value
+from lowering.cuda.division import high_unsigned, quotient, unsigned
+from lowering.kernels.build import Value
 
 START = (0xAAEF22ED, 0xD243AD3D, 0x68DE7AAA)
 """``c0 - c1 Z + c2 Z^2`` is ``1 / sqrt(Z)`` for Z in [1/4, 1), in units of 2^-30, off by at most 2.5 %."""
@@ -41,7 +43,7 @@ def rsqrt(b: CudaBuilder, x: Value) -> tuple[Value, Value]:
     y = _estimate(b, z)
     wide = b.zero_extend(y, 64)
 
-    root = b.shl(b.zero_extend(_high(b, z, y), 64), 1)
+    root = b.shl(b.zero_extend(high_unsigned(b, z, y), 64), 1)
     root = b.add(root, _quotient(b, b.sub(normalised, b.mul(root, root)), wide, 62))
     root = _settled(b, root, lambda r: b.mul(r, r), normalised)
 
@@ -51,14 +53,26 @@ def rsqrt(b: CudaBuilder, x: Value) -> tuple[Value, Value]:
     return mantissa, b.sub(61, b.shr_unsigned(twice, 1))
 
 
+def newton_sqrt(b: CudaBuilder, x: Value) -> Value:
+    """Ten steps ``k <- (k + floor(x / k)) >> 1`` from 2^16 of i64 ``0 <= x < 2^41`` (I-ViT Eq. 19), in i32.
+
+    No quotient is above 2^25, that of the first step: after it ``k`` is at least the root.
+    """
+    root = b.constant(NEWTON_START, i32)
+    with b.loop(0, NEWTON_STEPS, carried=[root]) as step:
+        (root,) = step.carried
+        step.carry(b.shr_unsigned(b.add(root, quotient(b, x, root)), 1))
+    return step.results[0]
+
+
 def _estimate(b: CudaBuilder, z: Value) -> Value:
     """``2^30 / sqrt(Z)`` of ``z = 2^32 Z`` >= 2^30, all unsigned 32-bit."""
-    c0, c1, c2 = (b.constant(value - (value >> 31 << 32), i32) for value in START)
-    y = b.sub(c0, _high(b, z, b.sub(c1, _high(b, z, c2))))
+    c0, c1, c2 = (unsigned(b, value) for value in START)
+    y = b.sub(c0, high_unsigned(b, z, b.sub(c1, high_unsigned(b, z, c2))))
     for _ in range(STEPS):
         # Units of 2^-28: Z y^2 is about 1, what it is taken from is 3.
-        product = _high(b, z, _high(b, y, y))
-        y = b.shl(_high(b, y, b.shl(b.sub(3 << 28, product), 2)), 1)
+        product = high_unsigned(b, z, high_unsigned(b, y, y))
+        y = b.shl(high_unsigned(b, y, b.shl(b.sub(3 << 28, product), 2)), 1)
     return y
 
 
@@ -73,8 +87,3 @@ def _settled(b: CudaBuilder, x: Value, product: Callable[[Value], Value], most: 
     for _ in range(2):
         x = b.add(x, b.sign_extend(b.compare("sgt", product(x), most), 64))
     return x
-
-
-def _high(b: CudaBuilder, x: Value, y: Operand) -> Value:
-    """The high 32 bits of the product, unsigned."""
-    return b.intrinsic("llvm.nvvm.mulhi.ui", [x, b.value(y, i32)], i32)

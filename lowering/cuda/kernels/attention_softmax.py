@@ -11,8 +11,9 @@ from typing import Protocol
 from xdsl.dialects.builtin import i32
 
 from lowering.arithmetic import Requant, saturate
-from lowering.arithmetic_nonlinear import intdiv_factor, intdiv_scale, row_multiplier, shiftexp
+from lowering.arithmetic_nonlinear import intdiv_factor, intdiv_scale, shiftexp
 from lowering.cuda.build import CudaBuilder
+from lowering.cuda.division import quotient
 from lowering.cuda.kernels.attention_blocks import Block, Blocks, Context, Scores, Tile, halves, quad_reduce
 from lowering.cuda.kernels.attention_staging import TABLE_ENTRIES, THREADS
 from lowering.cuda.mma import word_of_bytes, words_of_shorts
@@ -78,7 +79,7 @@ class DeltaRows:
         rows: list[list[Value]] = []
         for half in range(2):
             total = quad_reduce(b, carried[half], b.add)
-            multiplier = row_multiplier(b, b.scalars["dividend"], total)
+            multiplier = quotient(b, b.scalars["dividend"], total)
             rows.append([self._context(x, multiplier) for x in context.row(carried[2:], half)])
         return rows
 

@@ -12,9 +12,9 @@ from ivit_dialect.ops.nonlinear import (
     NormOp,
 )
 from ivit_dialect.types import tensor_types
-from lowering.arithmetic_nonlinear import Affine, BiasedRoundingShift, floor_div, newton_sqrt
+from lowering.arithmetic_nonlinear import Affine, BiasedRoundingShift, floor_div
 from lowering.cuda.build import CudaBuilder, CudaFamily, Geometry
-from lowering.cuda.roots import rsqrt
+from lowering.cuda.roots import newton_sqrt, rsqrt
 from lowering.cuda.rows import WarpRows
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
@@ -114,7 +114,7 @@ def build_i_layernorm(b: CudaBuilder) -> Geometry:
         # What is no element is the mean, which adds nothing.
         row.elements = [rows.filled(chunk, mean) for chunk in row.elements]
         root = newton_sqrt(b, row.total(squared))
-        factor = b.truncate(b.div_unsigned(b.constant(INT32_MAX, root.type), root), 32)
+        factor = b.div_unsigned(b.constant(INT32_MAX, root.type), root)
         row.store(lambda x: b.shr(b.mul(b.sub(x, mean), factor), 1))
     return rows.geometry()
 

@@ -7,7 +7,7 @@ from functools import cache
 from xdsl.ir import Operation
 
 from lowering.cuda.build import CudaFamily, CudaPlan
-from lowering.cuda.kernels import attention, gelu, gemm, norm, rsqrt, tokens
+from lowering.cuda.kernels import attention, gelu, gemm, norm, square_roots, tokens
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
 from lowering.kernels.registry import plans
@@ -21,7 +21,7 @@ def cuda_families() -> dict[str, CudaFamily]:
         *gelu.FAMILIES,
         *gemm.FAMILIES,
         *norm.FAMILIES,
-        *rsqrt.FAMILIES,
+        *square_roots.FAMILIES,
         *tokens.FAMILIES,
     )
     return {family.name: family for family in listed}
