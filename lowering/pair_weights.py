@@ -148,6 +148,7 @@ def _record_steps(linears: Sequence[LinearOp], store: WeightStore, target: Targe
     """
     few: dict[IntegerTensor, list[tuple[LinearOp, int]]] = defaultdict(list)
     for linear in linears:
+        linear.attributes.pop(EXTRA_STEPS, None)  # what was proven of other weights
         extra, steps = count_steps(_array(linear.weight, store), target)
         if extra <= MOST_EXTRA * steps:
             few[tensor_types(linear.weight)[0]].append((linear, extra))

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from xdsl.dialects.builtin import IntegerAttr, IntegerType, i32
 from xdsl.ir import Attribute
+from xdsl.utils.exceptions import VerifyException
 
 from ivit_dialect.element_types import held_bits
 from ivit_dialect.hints import isa
@@ -48,6 +49,9 @@ from lowering.targets import DotInstruction, Target
 EXTRA_STEPS = "ivit.extra_steps"
 """Attribute of an ``ivit.linear``: no pair of its weights saturates 16 bits, since at most so many further
 steps take their excess (``pair-weights``)."""
+
+EXTRA_RANGE = range(1 << 31)
+"""How many further steps a plan may have room for."""
 
 NIBBLE_BITS = 4
 """Weights of at most so many bits are packed two a byte."""
@@ -114,11 +118,20 @@ def plan_linear(op: LinearOp, target: Target) -> Launch:
 
 
 def _extra_steps(op: LinearOp, target: Target) -> int | None:
-    """What ``pair-weights`` has proven of the weights, where the target has a use for it."""
+    """What ``pair-weights`` has proven of the weights, where the target has a use for it.
+
+    VerifyException where the attribute is none that the pass writes.
+    """
     found = op.attributes.get(EXTRA_STEPS)
     if found is None or target.narrow_dot is None:
         return None
-    assert isa(found, IntegerAttr)
+    x, w = tensor_types(op.input, op.weight)
+    bytes_ = held_bits(x.element_type) == 8 and w.element_type.width.data > NIBBLE_BITS
+    if not bytes_ or not isa(found, IntegerAttr) or found.value.data not in EXTRA_RANGE:
+        raise VerifyException(
+            f"'{EXTRA_STEPS}' must be an integer in [0, 2^31) on a linear of 8-bit activations and weights,"
+            f" got {found} on {x} and {w}: leave it to --pair-weights"
+        )
     return found.value.data
 
 
@@ -338,7 +351,7 @@ LINEAR = KernelFamily(
     {LinearOp: plan_linear},
     {
         "nibbles": Choice(range(1, 2), optional=True),
-        "split": Choice(range(1 << 31), optional=True),
+        "split": Choice(EXTRA_RANGE, optional=True),
         "requant": replace(FORM, optional=True),
         "lookup": Choice(range(1, 2), optional=True),
         "residual": Choice((*FORMS, "lifted"), optional=True),

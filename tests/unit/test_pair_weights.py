@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from test_compile import call as call_native
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, StringAttr, i64
+from xdsl.ir import Attribute
 from xdsl.utils.exceptions import PassFailedException
 
 from ivit_dialect.interpreter import run
@@ -19,6 +20,7 @@ from ivit_dialect.store import StoreContext, WeightStore
 from lowering.compile import compile_program
 from lowering.kernels.gemm import EXTRA_STEPS
 from lowering.pair_weights import PairWeightsPass
+from lowering.plan_memory import PlanMemoryPass
 from lowering.targets import host_targets, target_by_name
 
 AVX2 = "x86-64-avx2"
@@ -156,3 +158,41 @@ def test_a_wrong_target_is_refused() -> None:
     module, ctx = parsed(20.0)
     with pytest.raises(PassFailedException, match="pair-weights: unknown target 'z80'"):
         PairWeightsPass("z80").apply(ctx, module)
+
+
+def test_what_was_proven_of_other_weights_is_forgotten() -> None:
+    module, ctx = paired(15.0)
+    for key, array in weights(200.0).items():
+        ctx.store[key] = array
+    for key in [key for key in ctx.store if "ordered" in key]:
+        ctx.store[key] = np.full(ctx.store[key].shape, 127, ctx.store[key].dtype)
+    PairWeightsPass(AVX2).apply(ctx, module)
+    assert not any(EXTRA_STEPS in op.attributes for op in module.walk())
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (StringAttr("few"), "i8"),
+        (IntegerAttr(-1, i64), "i8"),
+        (IntegerAttr(1 << 31, i64), "i8"),
+        (IntegerAttr(0, i64), "i12"),
+    ],
+)
+def test_attributes_that_the_pass_does_not_write_are_refused(value: Attribute, kind: str) -> None:
+    text = f"""
+func.func @main(%image: tensor<?x5x16x{kind}>) -> tensor<?x5x4xi32> {{
+  %w = ivit.constant "w" : tensor<4x16xi8>
+  %b = ivit.constant "b" : tensor<4xi32>
+  %y = ivit.linear %image, %w, %b
+    : (tensor<?x5x16x{kind}>, tensor<4x16xi8>, tensor<4xi32>) -> tensor<?x5x4xi32>
+  func.return %y : tensor<?x5x4xi32>
+}}
+"""
+    ctx = StoreContext(store=WeightStore({"w": np.ones((4, 16), np.int8), "b": np.zeros(4, np.int32)}))
+    module = parse_module(text, "test.mlir", ctx)
+    next(op for op in module.walk() if isinstance(op, LinearOp)).attributes[EXTRA_STEPS] = value
+    with pytest.raises(
+        PassFailedException, match=r"%y: 'ivit.extra_steps' must be an integer in \[0, 2\^31\)"
+    ):
+        PlanMemoryPass(AVX2).apply(ctx, module)
