@@ -40,7 +40,7 @@ BUGS: dict[str, tuple[str, Replacement]] = {
         r"(dp4a\S*\s+%r\d+, )(%r\d+), (%r\d+)",
         lambda found: f"{found[1]}{found[2]}, {found[2]}",
     ),
-    "the next chunk of a matrix": (r"(ldmatrix[^\[]*\[%rd\d+)(\+\d+)?", _next_chunk),
+    "the next chunk of a matrix": (r"(ldmatrix[^\[]*\[%rd?\d+)(\+\d+)?", _next_chunk),
     "a shuffle from the wrong lane": (
         r"(shfl\.sync\.bfly\S*\s+%r\d+, %r\d+, )(\d+)",
         lambda found: f"{found[1]}{int(found[2]) ^ 24}",
