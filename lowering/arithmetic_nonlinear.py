@@ -130,23 +130,27 @@ class BiasedRoundingShift:
     """``(x + 2^(shift-1)) >> shift`` of i64 ``|x| < 2^61``, the result fitting i32; ``shift`` in [1, 61].
 
     Processors without a 64-bit arithmetic shift of vectors get a logical one: ``x`` is lifted above 0 by
-    2^62, a multiple of ``2^shift``, and the result lowered by ``2^(62-shift)``. ``shift`` is one i64 scalar;
-    its splats in ``count`` lanes (0: scalars) are made where the object is.
+    2^62, a multiple of ``2^shift``, and the result lowered by ``2^(62-shift)``. Others need no ``bias``.
+    ``shift`` is one i64 scalar; its splats in ``count`` lanes (0: scalars) are made where the object is.
     """
 
-    def __init__(self, b: LoopBuilder, shift: Value, *, count: int = 0) -> None:
+    def __init__(self, b: LoopBuilder, shift: Value, *, count: int = 0, bias: bool = True) -> None:
         self._b = b
         half = b.shl(b.constant(1, shift.type), b.sub(shift, 1))
-        lift = b.add(half, SHIFT_BIAS)
-        lower = b.shr_unsigned(b.constant(SHIFT_BIAS, shift.type), shift)
-        self._lift, self._shift, self._lower = (
-            b.broadcast(v, count) if count else v for v in (lift, shift, lower)
-        )
+        lift = b.add(half, SHIFT_BIAS) if bias else half
+        self._lift, self._shift = (b.broadcast(v, count) if count else v for v in (lift, shift))
+        self._lower: Value | None = None
+        if bias:
+            lower = b.shr_unsigned(b.constant(SHIFT_BIAS, shift.type), shift)
+            self._lower = b.broadcast(lower, count) if count else lower
 
     def __call__(self, x: Value) -> Value:
         """The shifted value, in i64."""
         b = self._b
-        return b.sub(b.shr_unsigned(b.add(x, self._lift), self._shift), self._lower)
+        lifted = b.add(x, self._lift)
+        if self._lower is None:
+            return b.shr(lifted, self._shift)
+        return b.sub(b.shr_unsigned(lifted, self._shift), self._lower)
 
 
 class Affine:

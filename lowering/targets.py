@@ -41,7 +41,7 @@ class Target:
     accumulators in registers. ``byte_permute`` names the intrinsic that looks bytes up in two registers
     (128 entries), ``byte_shuffle`` the one that looks them up in each 16 bytes of a register by itself; a
     processor may lack either. ``narrow_dot`` is what multiplies faster than ``weight_dot`` where weights have
-    few bits, or None.
+    few bits, or None. ``shifts_wide`` says that it shifts 64-bit lanes arithmetically.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Target:
     byte_permute: str | None = None
     byte_shuffle: str | None = None
     narrow_dot: DotInstruction | None = None
+    shifts_wide: bool = False
 
     def weight_instruction(self, bits: int) -> DotInstruction:
         """For bytes by weights of ``bits``: ``narrow_dot`` where the width proves that it cannot saturate."""
@@ -120,6 +121,7 @@ X86_64_AVX512VBMI = Target(
     tile_columns=64,
     byte_permute="llvm.x86.avx512.vpermi2var.qi.512",
     byte_shuffle="llvm.x86.avx512.pshuf.b.512",
+    shifts_wide=True,
 )
 X86_64_AVX512VNNI = replace(
     X86_64_AVX512VBMI,
@@ -162,6 +164,7 @@ X86_64_AVX512VNNI_256 = replace(
     name="x86-64-avx512vnni-256",
     cpu=X86_64_AVX512VNNI.cpu,
     features=X86_64_AVX512VNNI.features,
+    shifts_wide=True,
 )
 GENERIC = Target(
     name="generic",

@@ -78,7 +78,9 @@ class NormRows:
         self._scale, self._offset = b.inputs[1:]
         self.count, self.channels = shape(self.source)
         self.step = loop_step(b, self.channels, 32)
-        form, shift = config_text(b, "form"), b.scalars["shift"]
+        # What saves a shift of 64-bit lanes costs more where there is an instruction for it.
+        form = "wide" if b.target.shifts_wide else config_text(b, "form")
+        shift = b.scalars["shift"]
         self._affines = {n: Affine(b, form, shift, count=n) for n in (self.step, 0)}
 
     def finish(self, normalised: Value, row: Value, i: Operand, lanes: int) -> None:
@@ -147,7 +149,7 @@ def _normalise(
     """A row by its sum, ``-f`` and the shift of the product, in i64."""
     counts = (rows.step, 0)
     totals, factors = ({n: splat(b, x, n) for n in counts} for x in (total, low_half(b, factor)))
-    shifts = {n: BiasedRoundingShift(b, shift, count=n) for n in counts}
+    shifts = {n: BiasedRoundingShift(b, shift, count=n, bias=not b.target.shifts_wide) for n in counts}
 
     def normalise(i: Operand, lanes: int) -> None:
         x = load_wide(b, rows.source, [row, i], lanes, 64)
