@@ -17,8 +17,8 @@ class DotInstruction:
     Depth 2 multiplies int16 lanes by twos; depth 4 multiplies unsigned by signed bytes by fours, so that int8
     activations are offset by 128 and the bias makes up for it, or, where it is ``signed``, two signed bytes.
     ``accumulates`` says that the instruction adds to its first operand, else an addition follows. Without
-    ``intrinsic``, widened lanes are multiplied. With ``pair_sum`` the intrinsic leaves sums of two products in
-    int16, where it saturates; ``pair_sum``, an instruction of depth 2, adds these up by twos.
+    ``intrinsic``, widened lanes are multiplied. With ``pair_sum`` the intrinsic leaves sums of two products
+    in int16, where it saturates; ``pair_sum``, an instruction of depth 2, adds these up by twos.
     """
 
     depth: int
