@@ -30,10 +30,10 @@ def warp_operations() -> list[str]:
     """Shuffles in segments of 8 and 32 lanes, votes, reductions, matches; their result is q."""
     compare, choose = "setp.lt.u32 %p2, a, b;", "selp.b32 %r1, 1000, 0, %p1; add.s32 q, q, %r1;"
     found = [
-        f"shfl.sync.{mode}.b32 q|%p1, a, {distance}, {control if mode != 'up' else control & ~31}, -1; {choose}"
-        for mode in ("up", "down", "bfly", "idx")
+        f"shfl.sync.{mode}.b32 q|%p1, a, {distance}, {control}, -1; {choose}"
         for distance in (0, 1, 5, 16, 31)
-        for control in (31, 24 << 8 | 7)
+        for mode, controls in SHUFFLES.items()
+        for control in controls
     ]
     found.append(f"{compare} vote.sync.ballot.b32 q, %p2, -1;")
     found += [f"{compare} mov.b32 q, 0; vote.sync.{mode}.pred %p1, %p2, -1; {choose}" for mode in VOTES]
@@ -44,6 +44,7 @@ def warp_operations() -> list[str]:
     return found
 
 
+SHUFFLES = {"up": (0, 24 << 8)} | dict.fromkeys(("down", "bfly", "idx"), (31, 24 << 8 | 7))
 VOTES = ("any", "all", "uni")
 REDUCTIONS = ("add.s32", "max.s32", "min.s32", "max.u32", "min.u32", "and.b32", "or.b32", "xor.b32")
 
