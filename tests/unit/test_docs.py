@@ -23,6 +23,7 @@ from ivit.cli import COMMANDS, build_parser
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.load import module_text, parse_module
 from ivit_dialect.store import StoreContext
+from lowering.compile import to_plan
 from passes.ivit_opt import IvitOptMain, own_passes
 from passes.pipelines import FUSE, PIPELINES
 from passes.registry import get_passes
@@ -189,8 +190,8 @@ def test_modules_parse_and_are_printed_as_they_stand() -> None:
         assert module_text(parse_module(text, "document", context(), weights_required=False)) == text
 
 
-def test_the_fused_module_is_what_fusing_gives() -> None:
-    plain, fused, *_ = modules(ROOT / "docs" / "ir-levels.md")
+def test_the_modules_of_each_level_are_what_the_pipelines_give() -> None:
+    plain, fused, planned, *_ = modules(ROOT / "docs" / "ir-levels.md")
     ctx = context()
     module = parse_module(plain, "document", ctx, weights_required=False)
     ctx.store["fc1.weight"] = np.full((16, 8), 3, np.int8)
@@ -198,6 +199,8 @@ def test_the_fused_module_is_what_fusing_gives() -> None:
     for name in FUSE.passes:
         get_passes()[name]()().apply(ctx, module)
     assert module_text(module) == fused
+    to_plan(module, ctx, "x86-64-avx2")
+    assert module_text(module) == planned
 
 
 def test_the_dialect_page_names_every_op() -> None:
