@@ -21,6 +21,7 @@ import test_kernels_elementwise as elementwise
 import test_kernels_ibert as ibert
 import test_kernels_rows as rows
 import test_kernels_widths as widths
+import test_pairs
 from emulated import EMULATED, EmulatedObject, emulated_call
 from emulated_others import PROCESSORS
 from kernel_harness import TARGETS as RUNNABLE
@@ -77,6 +78,12 @@ CASES: dict[str, Check] = {
     ),
     "linear_i7": widened(
         seed=8, rows=13, columns=33, inner=147, x_type=8, w_type=7, y_type=16, index_bits=None, threads=1
+    ),
+    "linear_by_pairs": partial(
+        test_pairs.test_linear_by_pairs_equals_reference, rows=7, outs=20, ins=33, weights="random"
+    ),
+    "linear_by_fours": partial(
+        test_pairs.test_linear_by_pairs_equals_reference, rows=6, outs=64, ins=40, weights="tiny"
     ),
     "matmul": partial(attention.test_matmul_in_blocks_of_columns, transposed=False),
     "matmul_transposed": drawn(
@@ -200,9 +207,13 @@ PRODUCTS_ALONE = (
 OF_PRODUCTS = ("linear", "matmul", "attention", "layernorm")
 
 
+OF_NARROW_DOTS = ("linear_by_pairs", "linear_by_fours")
+
+
 def cases_of(target: str) -> list[str]:
-    """The cases whose code another target does not have."""
-    return [case for case in CASES if target not in PRODUCTS_ALONE or case.startswith(OF_PRODUCTS)]
+    """The cases whose code this target has, and another one has not."""
+    cases = [case for case in CASES if target not in PRODUCTS_ALONE or case.startswith(OF_PRODUCTS)]
+    return [case for case in cases if case not in OF_NARROW_DOTS or TARGETS[target].narrow_dot is not None]
 
 
 @pytest.mark.parametrize(
