@@ -43,6 +43,11 @@ class Batch:
     ) -> None:
         """Plan the memory; within ``driver.current()``. ValueError where a grid would be too large."""
         self._grids = [launch.grid_at(images) for launch in program.launches]
+        self._moving = [
+            node
+            for node, launch in enumerate(program.launches)
+            if any(span.memory in ("input", "output") for span in launch.spans)
+        ]
         self._driver, self._program, self._kernels = driver, program, kernels
         self._images, self._weights = images, weights
         self._held = ExitStack()
@@ -84,27 +89,26 @@ class Batch:
 
     def calls(self, source: int, target: int) -> list[Call]:
         """Every launch, in order."""
+        return [self._call(number, source, target) for number in range(len(self._grids))]
+
+    def _call(self, number: int, source: int, target: int) -> Call:
+        launch = self._program.launches[number]
         bases: dict[Memory, int] = {
             "input": source,
             "output": target,
             "arena": self._arena,
             "weights": self._weights,
         }
-        calls: list[Call] = []
-        for launch, grid in zip(self._program.launches, self._grids, strict=True):
-            memrefs = [(s.address(bases[s.memory], self._images), s.stride) for s in launch.spans]
-            numbers = [number for memref in memrefs for number in memref]
-            arguments = (*numbers, *launch.scalars, self._images)
-            kernel = self._kernels[launch.kernel]
-            calls.append(Call(kernel, grid, launch.block, launch.shared_bytes, arguments))
-        return calls
+        memrefs = [(s.address(bases[s.memory], self._images), s.stride) for s in launch.spans]
+        numbers = [number for memref in memrefs for number in memref]
+        arguments = (*numbers, *launch.scalars, self._images)
+        kernel = self._kernels[launch.kernel]
+        return Call(kernel, self._grids[number], launch.block, launch.shared_bytes, arguments)
 
     def _move(self, graph: Graph, source: int, target: int) -> None:
         """Let the launches that touch images or results find them there."""
-        calls = self.calls(source, target)
-        for node, launch in enumerate(self._program.launches):
-            if any(span.memory in ("input", "output") for span in launch.spans):
-                graph.change(node, calls[node])
+        for node in self._moving:
+            graph.change(node, self._call(node, source, target))
 
     def _stage(self) -> Staging:
         program, driver = self._program, self._driver
