@@ -72,8 +72,11 @@ def requant_form(shift: int) -> str:
 
 
 def short_requant_form(shift: int) -> str:
-    """``lifted`` or ``wide``, where what is rescaled are signed integers of at most 16 bits."""
-    return "lifted" if shift >= MULHI_SHIFT - LIFT else "wide"
+    """The same, where what is rescaled are signed integers of at most 16 bits: perhaps ``lifted``.
+
+    Its shift of 32-bit lanes, by ``shift - 16``, must be one that these have.
+    """
+    return "lifted" if MULHI_SHIFT - LIFT <= shift < MULHI_SHIFT - 1 + LIFT else requant_form(shift)
 
 
 class Requant:

@@ -161,6 +161,13 @@ def test_register_tiles_are_shared(target: str) -> None:
         np.testing.assert_array_equal(actual, expected)
 
 
+@pytest.mark.parametrize("residual_shift", [16, 17, 47, 48, 62])
+def test_every_form_of_a_short_residual(residual_shift: int) -> None:
+    case = Case(1, 3, 10, 5, np.int16, shift=40, residual=np.int16, residual_shift=residual_shift)
+    actual, expected = run_and_expect(case, TARGETS[0], 1)
+    np.testing.assert_array_equal(actual, expected)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_extreme_products_do_not_saturate(target: str) -> None:
     """All operands at -128: the sums that saturating dot instructions would get wrong."""
