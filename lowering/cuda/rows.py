@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from lowering.cuda.build import CudaBuilder, DeviceOperand, Geometry
+from lowering.cuda.build import CudaBuilder, Geometry
 from lowering.cuda.saturate import store_saturated_run
 from lowering.cuda.targets import WARP
 from lowering.cuda.wide import ALIGNED, load_elements
@@ -58,6 +58,7 @@ class WarpRows:
             b.of_all_images(operand) if self._merged else rows_of(b, b.of_image(operand, image))
             for operand in (x, y)
         )
+        self._live: Value | None = None
         self.lane, self.warp = b.lane_and_warp(b.thread_id())
         self._row: Value = b.add(b.mul(b.block_id(), warps), self.warp)
 
@@ -73,6 +74,13 @@ class WarpRows:
         count = b.mul(b.images, self._count) if self._merged else b.index(self._count)
         with b.when(b.compare("ult", self._row, count)):
             yield
+
+    def clamp(self) -> None:
+        """Warps without a row go through the last one again, and store nothing: all meet at barriers."""
+        b = self._b
+        count = b.mul(b.images, self._count) if self._merged else b.index(self._count)
+        self._live = b.compare("ult", self._row, count)
+        self._row = b.select(self._live, self._row, b.sub(count, 1))
 
     def load(self) -> list[Chunk]:
         """The row in chunks, each in i32."""
@@ -110,16 +118,12 @@ class WarpRows:
     @contextmanager
     def present(self, chunk: Chunk) -> Generator[None]:
         """The body for lanes that have ``chunk``."""
-        if chunk.inside is None:
+        b, needed = self._b, [x for x in (chunk.inside, self._live) if x is not None]
+        if not needed:
             yield
             return
-        with self._b.when(chunk.inside):
+        with b.when(needed[0] if len(needed) == 1 else b.and_(*needed)):
             yield
-
-    def parameters(self, source: DeviceOperand, chunk: Chunk) -> list[Value]:
-        """What a weight of one extent has for the elements of ``chunk``."""
-        held = self._b.of_image(source)
-        return load_elements(self._b, held, [chunk.first], len(chunk.values), source.alignment)
 
     def store(self, chunk: Chunk, values: Sequence[Value]) -> None:
         """Write the values, clamped to the output's element, where ``chunk`` lies."""
