@@ -114,9 +114,9 @@ CUDA_TARGETS = {
 """By name, the oldest architecture first."""
 
 
-def is_cuda(name: str) -> bool:
-    """Whether ``name`` asks for a GPU."""
-    return name.partition(":")[0] == PREFIX
+def is_cuda(name: object) -> bool:
+    """Whether ``name`` asks for a GPU; what is no name at all does not."""
+    return isinstance(name, str) and name.partition(":")[0] == PREFIX
 
 
 def cuda_target(name: str) -> CudaTarget:
