@@ -137,10 +137,3 @@ def test_rsqrt(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     op = RsqrtOp(operands.activation(x), result(x.shape, np.int64))
     kernel_harness.check(op, operands, target, 1, *roots.rsqrt(x))
     assert stand.launched == {"cuda_rsqrt"}
-
-
-def test_newton_sqrt(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand = Stand("cuda:sm_80")
-    monkeypatch.setattr(kernel_harness, "run_op", stand.run_op)
-    arithmetic.test_newton_sqrt("cuda:sm_80")
-    assert stand.launched == {"cuda_newton_sqrt"}
