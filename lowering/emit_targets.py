@@ -1,4 +1,4 @@
-"""Output targets: ``ivit-opt -t llvm-ir``, ``-t assembly`` and ``-t ptx`` write modules of the ``llvm`` level.
+"""Output targets of ``ivit-opt``: ``-t llvm-ir``, ``-t assembly`` and ``-t ptx`` write the ``llvm`` level.
 
 xDSL's own target ``llvm`` drops linkage and function attributes and knows none of ``llvm_ext``; these go
 through the project's own emission.
