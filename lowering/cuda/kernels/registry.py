@@ -7,7 +7,7 @@ from functools import cache
 from xdsl.ir import Operation
 
 from lowering.cuda.build import CudaFamily, CudaPlan
-from lowering.cuda.kernels import attention, gelu, gemm, norm, square_roots, tokens
+from lowering.cuda.kernels import attention, gelu, gemm, matmul, norm, square_roots, tokens
 from lowering.cuda.targets import CudaTarget
 from lowering.kernels.base import Launch
 from lowering.kernels.registry import plans
@@ -20,6 +20,7 @@ def cuda_families() -> dict[str, CudaFamily]:
         *attention.FAMILIES,
         *gelu.FAMILIES,
         *gemm.FAMILIES,
+        *matmul.FAMILIES,
         *norm.FAMILIES,
         *square_roots.FAMILIES,
         *tokens.FAMILIES,
