@@ -81,13 +81,17 @@ class PairWeightsPass(ModulePass):
 def _is_wide(op: LinearOp, store: WeightStore) -> bool:
     """Whether it multiplies 8 bits by 8, its weights at hand: a plan may be made of the IR alone."""
     x, w = tensor_types(op.input, op.weight)
-    at_hand = isinstance(op.weight.owner, ConstantOp) and op.weight.owner.key.data in store
-    return at_hand and held_bits(x.element_type) == WIDTH and w.element_type.width.data == WIDTH
+    wide = held_bits(x.element_type) == WIDTH and w.element_type.width.data == WIDTH
+    return wide and _is_at_hand(op.weight, store)
+
+
+def _is_at_hand(value: SSAValue, store: WeightStore) -> bool:
+    return isinstance(value.owner, ConstantOp) and value.owner.key.data in store
 
 
 def _order_channels(linears: Sequence[LinearOp], store: WeightStore, target: Target) -> None:
     """Give the linears that may choose it a better order of channels."""
-    sites = [site for linear in linears if (site := _site(linear)) is not None]
+    sites = [site for linear in linears if (site := _site(linear, store)) is not None]
     lanes = target.lanes(32)
 
     def order(site: _Site) -> NDArray[np.intp]:
@@ -101,7 +105,7 @@ def _order_channels(linears: Sequence[LinearOp], store: WeightStore, target: Tar
         _permute(site.producer, outputs, found, 0, store)
 
 
-def _site(consumer: LinearOp) -> _Site | None:
+def _site(consumer: LinearOp, store: WeightStore) -> _Site | None:
     """Where the input's channels come from, if from one layer that may order them and has no other reader."""
     producer, blocks = consumer.input.owner, 1
     if isinstance(producer, AttentionOp) and producer.output.has_one_use():
@@ -109,9 +113,9 @@ def _site(consumer: LinearOp) -> _Site | None:
     if not isinstance(producer, LinearOp) or not producer.output.has_one_use():
         return None
     operands = (producer.weight, producer.bias, producer.multipliers)
-    constant = all(x is None or isinstance(x.owner, ConstantOp) for x in operands)
+    at_hand = all(x is None or _is_at_hand(x, store) for x in operands)
     channels = _extent(producer.bias) // blocks
-    if producer.residual is not None or not constant or channels % 2:
+    if producer.residual is not None or not at_hand or channels % 2:
         return None
     return _Site(consumer, producer, blocks)
 

@@ -236,12 +236,13 @@ def test_stages_are_dumped_in_order() -> None:
     assert "define void @ivit_main" in program.code.llvm_ir
 
 
-def test_a_missing_weight_is_named() -> None:
+@pytest.mark.parametrize("target", ["generic", "x86-64-avx2"])
+def test_a_missing_weight_is_named(target: str) -> None:
     ctx = StoreContext(store=weights())
     module = parse_module(text(), "test.mlir", ctx)
     del ctx.store["bias"]
     with pytest.raises(ValueError, match="the weight store has no 'bias'"):
-        compile_program(module, ctx, target_by_name("generic"))
+        compile_program(module, ctx, target_by_name(target))
 
 
 def test_a_plan_of_an_unknown_kernel_is_refused() -> None:
