@@ -1,4 +1,4 @@
-"""Quotients without division equal those of Python, over their whole domain."""
+"""Quotients and roots without division equal the reference, over their whole domain."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from kernels import ptx_of
 from ptx import Module
 from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
 
+from ivit_dialect.reference import roots
 from lowering.cuda import kernel_functions
 from lowering.cuda.build import CudaBuilder, CudaFamily, Facts, Geometry
 from lowering.cuda.division import quotient
 from lowering.cuda.kernel_functions import CudaKernels
 from lowering.cuda.lower_to_gpu import device_module
+from lowering.cuda.roots import newton_sqrt
 from lowering.cuda.targets import cuda_target
 from lowering.kernels.base import KernelSpec
 from lowering.kernels.signature import Signature
@@ -32,7 +34,24 @@ def build_quotient(b: CudaBuilder) -> Geometry:
     return Geometry(BLOCK, (Extent(count, BLOCK), Extent(), Extent()))
 
 
-FAMILY = CudaFamily("quotient", build_quotient, Signature({"n": "N : i64", "d": "N : i32"}, {"q": "N : i32"}))
+def build_newton_sqrt(b: CudaBuilder) -> Geometry:
+    """An element a thread."""
+    (count,) = b.outputs[0].shape
+    element = b.add(b.mul(b.block_id(), BLOCK), b.thread_id())
+    with b.when(b.compare("ult", element, count)):
+        x = b.load(b.of_image(b.inputs[0]), element)
+        b.store(newton_sqrt(b, x), b.of_image(b.outputs[0]), element)
+    return Geometry(BLOCK, (Extent(count, BLOCK), Extent(), Extent()))
+
+
+FAMILIES = {
+    "quotient": CudaFamily(
+        "quotient", build_quotient, Signature({"n": "N : i64", "d": "N : i32"}, {"q": "N : i32"})
+    ),
+    "newton_sqrt": CudaFamily(
+        "newton_sqrt", build_newton_sqrt, Signature({"x": "N : i64"}, {"y": "N : i32"})
+    ),
+}
 
 
 def cases(rng: np.random.Generator) -> tuple[Array, Array]:
@@ -52,17 +71,40 @@ def cases(rng: np.random.Generator) -> tuple[Array, Array]:
     return quotients * divisors + remainders % divisors, divisors.astype(np.int32)
 
 
-@pytest.mark.parametrize("name", ["cuda:sm_61", "cuda:sm_90a"])
-def test_quotient(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kernel_functions, "cuda_families", lambda: {FAMILY.name: FAMILY})
-    dividends, divisors = cases(np.random.default_rng(0))
-    kinds = tuple(MemRefType(IntegerType(width), [dividends.size]) for width in (64, 32, 32))
-    kernels = CudaKernels(cuda_target(name))
-    kernel = kernels.kernel(KernelSpec(FAMILY.name, kinds, 2), (Facts(64, contiguous=True),) * 3)
-    text = ptx_of(ModuleOp([device_module(kernels.functions)]), cuda_target(name))
+def run(family: str, target: str, *inputs: Array) -> Array:
+    """The i32 results."""
+    result = np.zeros(inputs[0].shape, np.int32)
+    arrays = (*inputs, result)
+    kinds = tuple(MemRefType(IntegerType(8 * array.itemsize), array.shape) for array in arrays)
+    kernels = CudaKernels(cuda_target(target))
+    spec = KernelSpec(family, kinds, len(inputs))
+    kernel = kernels.kernel(spec, (Facts(64, contiguous=True),) * len(arrays))
+    text = ptx_of(ModuleOp([device_module(kernels.functions)]), cuda_target(target))
     assert "div" not in text
-    result = np.zeros_like(divisors)
-    grid = tuple(extent.at(1) for extent in kernel.geometry.grid)
-    arguments = [dividends, 0, divisors, 0, result, 0, 1]
-    Module(text).launch(kernel.symbol, grid, (BLOCK,), arguments)
-    np.testing.assert_array_equal(result, (dividends // divisors).astype(np.int32))
+    x, y, z = (extent.at(1) for extent in kernel.geometry.grid)
+    arguments: list[Array | int] = []
+    for array in arrays:
+        arguments += [array, 0]
+    Module(text).launch(kernel.symbol, (x, y, z), (BLOCK,), [*arguments, 1])
+    return result
+
+
+@pytest.fixture(autouse=True)
+def _families(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel_functions, "cuda_families", lambda: FAMILIES)
+
+
+@pytest.mark.parametrize("target", ["cuda:sm_61", "cuda:sm_90a"])
+def test_quotient(target: str) -> None:
+    dividends, divisors = cases(np.random.default_rng(0))
+    expected = (dividends // divisors).astype(np.int32)
+    np.testing.assert_array_equal(run("quotient", target, dividends, divisors), expected)
+
+
+def test_newton_sqrt() -> None:
+    rng = np.random.default_rng(1)
+    drawn = rng.integers(0, 2**41, 20000) >> rng.integers(0, 41, 20000)
+    squares = rng.integers(0, 2**20, 5000) ** 2
+    x = np.concatenate([drawn, squares, np.maximum(squares, 1) - 1, [0, 1, 2**41 - 1, 2**40, 2**32]])
+    expected = roots.newton_sqrt(x).astype(np.int32)
+    np.testing.assert_array_equal(run("newton_sqrt", "cuda:sm_80", x), expected)
