@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.deit import DEIT
 from benchmarks.drawing import pyplot
-from benchmarks.gpu.carried import IMAGES, MODELS
+from benchmarks.gpu.carried import DEMOS, IMAGES, MODELS
 from benchmarks.gpu.machine import machine_facts
 from benchmarks.gpu.peers import OURS, PEERS
 from benchmarks.gpu.results import Results
@@ -46,7 +46,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.prepare is not None:
         from benchmarks.gpu.prepare import prepare
 
-        prepare(options.prepare, options.models, options.targets, IMAGES, _tell)
+        prepare(options.prepare, options.models or (*MODELS, *DEMOS), options.targets, IMAGES, _tell)
         return
     results = _shown(options.show) if options.show is not None else _measured(options)
     text = markdown(results)
@@ -74,15 +74,16 @@ def _measured(options: argparse.Namespace) -> Results:
     """RuntimeError, one line, where there is no GPU or no PyTorch that sees it."""
     device = open_device()
     torch = _torch()
+    models = options.models or tuple(DEIT)
     with tempfile.TemporaryDirectory(prefix="ivit-benchmark-") as temporary:
         folder: Path = options.folder or Path(temporary)
         if options.folder is None:
             from benchmarks.gpu.prepare import prepare, target_for
 
-            prepare(folder, options.models, [target_for(device.capability)], max(options.batch), _tell)
+            prepare(folder, models, [target_for(device.capability)], max(options.batch), _tell)
         plan = Plan(
             folder=folder,
-            models=tuple(options.models),
+            models=tuple(models),
             batches=tuple(options.batch),
             peers=tuple(PEERS[key] for key in PEERS if key in {*options.peers, OURS}),
             rounds=options.rounds,
@@ -118,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument("--prepare", type=Path, metavar="FOLDER", help="compile the models there, and end")
     work.add_argument("--folder", type=Path, help="measure what was prepared there")
     work.add_argument("--show", type=Path, metavar="FILE.json", help="show results of an earlier run")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(DEIT), metavar="MODEL")
+    parser.add_argument("--models", nargs="+", choices=(*MODELS, *DEMOS), metavar="MODEL")
     parser.add_argument("--targets", nargs="+", default=list(TARGETS), metavar="NAME", help="of --prepare")
     parser.add_argument("--batch", nargs="+", type=_count, default=[1, 8, 32, 128], metavar="N")
     parser.add_argument(

@@ -22,9 +22,11 @@ from runtime.cuda.compatibility import why_not
 from runtime.cuda_program import CudaProgram
 from runtime.program_file import program_facts, program_tensors, read_program
 
-PAPER = "paper"
-"""What the names of models end in that are compiled with the recipe ``paper``."""
-MODELS = (*DEIT, f"deit-tiny-{PAPER}")
+MODELS = (*DEIT, "deit-tiny-paper")
+CHOICES = ("paper", "best", "ibert", "fqvit", "l1", "wide", "log2", "sulq")
+DEMOS = ("demo", *(f"demo-{choice}" for choice in CHOICES))
+"""The demo's model with other choices of quantization, and so with other kernels: for tests alone."""
+IMAGE = (*SHAPE[1:], SHAPE[0])
 IMAGES = 128
 """As many as the largest batch has."""
 
@@ -55,11 +57,10 @@ class Carried:
             raise ValueError(f"{len(self.program.launches)} launches, but {len(self.costs)} costs")
 
 
-def pixels(count: int) -> NDArray[np.uint8]:
-    """The first ``count`` images of the benchmark, uint8 [count, 224, 224, 3]: noise."""
-    channels, height, width = SHAPE
+def pixels(count: int, shape: tuple[int, int, int] = IMAGE) -> NDArray[np.uint8]:
+    """The first ``count`` images, uint8 [count, H, W, C] of ``shape`` (H, W, C): noise."""
     random = np.random.Generator(np.random.PCG64(0))
-    return np.stack([random.integers(0, 256, (height, width, channels), np.uint8) for _ in range(count)])
+    return np.stack([random.integers(0, 256, shape, np.uint8) for _ in range(count)])
 
 
 def save(carried: Carried, folder: Path) -> Path:
@@ -103,10 +104,12 @@ def load_best(folder: Path, model: str, capability: tuple[int, int], name: str) 
     return max(fitting, key=lambda each: _rank(each.program.architecture))
 
 
-def save_reference(folder: Path, model: str, integers: NDArray[Any]) -> None:
-    """Keep what the CPU target returns for the first images."""
-    digest = np.frombuffer(_digest(len(integers)), np.uint8)
-    np.savez(folder / f"{model}.{REFERENCE}.npz", integers=integers, digest=digest)
+def save_reference(
+    folder: Path, model: str, integers: NDArray[Any], shape: tuple[int, int, int] = IMAGE
+) -> None:
+    """Keep what the CPU target returns for the first images, which are of ``shape`` (H, W, C)."""
+    digest = np.frombuffer(_digest(len(integers), shape), np.uint8)
+    np.savez(folder / f"{model}.{REFERENCE}.npz", integers=integers, shape=shape, digest=digest)
 
 
 def load_reference(folder: Path, model: str) -> NDArray[Any]:
@@ -115,14 +118,14 @@ def load_reference(folder: Path, model: str) -> NDArray[Any]:
     if not path.is_file():
         raise ValueError(f"{path}: no such file: write it with python -m benchmarks.gpu --prepare")
     with np.load(path) as file:
-        integers, digest = file["integers"], file["digest"].tobytes()
-    if _digest(len(integers)) != digest:
+        integers, shape, digest = file["integers"], file["shape"].tolist(), file["digest"].tobytes()
+    if _digest(len(integers), _three(shape)) != digest:
         raise ValueError(f"{path}: NumPy {np.__version__} draws other images than the one that wrote it")
     return integers
 
 
-def _digest(count: int) -> bytes:
-    return hashlib.sha256(pixels(count).data).digest()
+def _digest(count: int, shape: tuple[int, int, int]) -> bytes:
+    return hashlib.sha256(pixels(count, shape).data).digest()
 
 
 def _three(numbers: Sequence[int]) -> tuple[int, int, int]:

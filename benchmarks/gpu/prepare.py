@@ -6,37 +6,56 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import ivit
 from benchmarks.deit import SHAPE, deit
-from benchmarks.gpu.carried import MEAN, PAPER, STD, Carried, pixels, save, save_reference
+from benchmarks.gpu.carried import MEAN, STD, Carried, pixels, save, save_reference
 from benchmarks.gpu.costs import launch_costs
 from ivit.model import Model
+from passes.quantization.options import QuantizeKeywords
 from runtime.cuda_program import CudaProgram
+
+DEMO = Path(ivit.__file__).parent / "demo"
+OPTIONS: dict[str, QuantizeKeywords] = {
+    "paper": {"recipe": "paper"},
+    "best": {"recipe": "best"},
+    "ibert": {"softmax": "ibert", "gelu": "ibert", "layernorm": "ibert"},
+    "fqvit": {"softmax": "fqvit", "layernorm": "fqvit"},
+    "l1": {"layernorm": "l1", "activation_bits": 6, "weight_bits": 4},
+    "wide": {"softmax": "ivit", "gelu": "ivit", "layernorm": "ivit", "activation_bits": 12},
+    "log2": {"probabilities": "log2", "qkv_scales": "per_head"},
+    "sulq": {"probabilities": "sulq"},
+}
+"""By ``CHOICES``: what a model is compiled with whose name ends so."""
 
 
 def prepare(
     folder: Path, models: Sequence[str], targets: Sequence[str], images: int, tell: Callable[[str], None]
 ) -> None:
-    """Write each of ``models`` for each of ``targets``, and what the CPU target returns for ``images``.
-
-    ``deit-tiny-paper`` is DeiT-T with the recipe ``paper``, and so on.
-    """
-    import ivit
-
+    """Write each of ``models`` for each of ``targets``, and what the CPU target returns for ``images``."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ivit-benchmark-") as temporary:
         for model in models:
             tell(f"{model}: integers")
             file = Path(temporary) / f"{model}.ivit"
-            recipe = PAPER if model.endswith(f"-{PAPER}") else "default"
-            source = _export(model.removesuffix(f"-{PAPER}"), Path(temporary))
-            reference = ivit.compile(source, mean=MEAN, std=STD, recipe=recipe)
+            reference = compiled(model, Path(temporary))
             reference.save(file)
             tell(f"{model}: {images} images on this CPU")
-            save_reference(folder, model, reference.integers(pixels(images))[0])
+            shape = reference.boundary.input_shape
+            save_reference(folder, model, reference.integers(pixels(images, shape))[0], shape)
             for target in targets:
                 tell(f"{model}: {target}")
                 path = save(carried_of(model, ivit.load(file, target=target)), folder)
                 tell(f"{model}: wrote {path}")
+
+
+def compiled(name: str, folder: Path) -> Model:
+    """The model of that name for this CPU; ``folder`` holds files in between."""
+    stem, _, choice = name.rpartition("-")
+    options = OPTIONS.get(choice, QuantizeKeywords())
+    model = stem if choice in OPTIONS else name
+    if model == DEMO.name:
+        return ivit.compile(DEMO / "model.mlir", DEMO / "images.npz", **options)
+    return ivit.compile(_export(model, folder), mean=MEAN, std=STD, **options)
 
 
 def target_for(capability: tuple[int, int]) -> str:

@@ -53,7 +53,7 @@ def run(
         executable = CudaExecutable(carried.program, carried.boundary)
         for batch in plan.batches:
             tell(f"{model}, batch {batch}")
-            images = torch.from_numpy(pixels(batch)).cuda()
+            images = torch.from_numpy(pixels(batch, carried.boundary.input_shape)).cuda()
             case = Case(torch, carried, executable, images)
             found = measure(case, reference, plan, clock, machine["device"])
             results.cases.append(found)

@@ -83,8 +83,9 @@ def carried(model: Model) -> Carried:
     return carried_of("tiny", model)
 
 
-def tiny_pixels(count: int) -> np.ndarray[Any, Any]:
-    return tiny_files.pixels(128)[:count]
+def tiny_pixels(count: int, shape: tuple[int, int, int] = (12, 12, 3)) -> np.ndarray[Any, Any]:
+    height, width, _ = shape
+    return tiny_files.pixels(128)[:count, :height, :width].copy()
 
 
 @pytest.fixture(autouse=True)
@@ -149,7 +150,7 @@ def test_references_are_of_the_same_images(tmp_path: Path, monkeypatch: pytest.M
     save_reference(tmp_path, "tiny", integers)
     np.testing.assert_array_equal(load_reference(tmp_path, "tiny"), integers)
 
-    def others(count: int) -> np.ndarray[Any, Any]:
+    def others(count: int, shape: tuple[int, int, int]) -> np.ndarray[Any, Any]:
         return tiny_pixels(count + 1)[1:]
 
     monkeypatch.setattr(carrying, "pixels", others)
@@ -165,7 +166,7 @@ def test_preparing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     compile_model = ivit.compile
 
     def compiled(src: Path, **options: Any) -> Model:
-        assert options == {"mean": carrying.MEAN, "std": carrying.STD, "recipe": "paper"}
+        assert options == {"mean": carrying.MEAN, "std": carrying.STD, **preparing.OPTIONS["paper"]}
         made.append(compile_model(src, **options))
         return made[-1]
 
@@ -182,6 +183,18 @@ def test_preparing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     np.testing.assert_array_equal(load_reference(folder, "tiny-paper"), integers)
     assert lines[1] == "tiny-paper: 3 images on this CPU"
     assert preparing.target_for((8, 7)) == "cuda:sm_86"
+
+
+def test_names_say_what_a_model_is_compiled_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[tuple[Any, ...]] = []
+
+    def compiled(*arguments: Any, **options: Any) -> None:
+        seen.append((arguments[0].parent.name, options))
+
+    monkeypatch.setattr(ivit, "compile", compiled)
+    for name in carrying.DEMOS:
+        preparing.compiled(name, tmp_path)
+    assert seen == [("demo", {}), *(("demo", preparing.OPTIONS[name]) for name in preparing.OPTIONS)]
 
 
 def test_floors() -> None:
@@ -331,7 +344,7 @@ def add_model() -> Carried:
 
 
 def test_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver, images = EmulatedDriver(capability=(9, 0)), tiny_pixels(5)[:, :2, :2].copy()
+    driver, images = EmulatedDriver(capability=(9, 0)), tiny_pixels(5, (2, 2, 3))
 
     def opened(ordinal: int = 0) -> Driver:
         return driver
@@ -350,13 +363,8 @@ def test_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(case: Case) -> Callable[[], Any]:
         raise NotImplementedError("no such GPU\nreally")
 
-    def cut(count: int) -> np.ndarray[Any, Any]:
-        return images[:count]
-
     for module in (devices, running):
         monkeypatch.setattr(module, "open_device", opened)
-    for module in (carrying, running):
-        monkeypatch.setattr(module, "pixels", cut)
     monkeypatch.setattr(Case, "outputs", outputs)
     monkeypatch.setattr(Case, "bits", bits)
     stream = emulate_tensors(driver, monkeypatch)
@@ -364,7 +372,7 @@ def test_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = expected.copy()
     wrong[3, 0] += 1
     save(add_model(), tmp_path)
-    save_reference(tmp_path, "tiny", wrong[:4])
+    save_reference(tmp_path, "tiny", wrong[:4], (2, 2, 3))
 
     broken = Peer("broken", "broken", "fp16", fails)
     peers = (Peer(REFERENCE, "like ours", "fp32", like_ours), broken, PEERS[OURS], PEERS[GRAPH])

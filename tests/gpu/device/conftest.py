@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from on_device import Subject
 
-from benchmarks.gpu.carried import IMAGES, MODELS, load_best, load_reference
+from benchmarks.gpu.carried import DEMOS, IMAGES, MODELS, load_best, load_reference
 from runtime.cuda.devices import open_device
 from runtime.cuda.driver import CudaError, Driver
 from runtime.cuda.executable import CudaExecutable
@@ -44,7 +44,7 @@ def folder(device: Driver, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from benchmarks.gpu.prepare import prepare, target_for
 
     made = tmp_path_factory.mktemp("models")
-    prepare(made, MODELS, [target_for(device.capability)], IMAGES, print)
+    prepare(made, (*MODELS, *DEMOS), [target_for(device.capability)], IMAGES, print)
     return made
 
 
