@@ -101,7 +101,7 @@ def test_tiles_fit_in_registers(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "name", "instruction"), [(SM_75, "32x64x128", "m8n8k16"), (SM_61, "64x64x64", "dp4a")]
+    ("target", "name", "instruction"), [(SM_75, "64x128x64", "m8n8k16"), (SM_61, "64x64x64", "dp4a")]
 )
 def test_other_products(target: str, name: str, instruction: str) -> None:
     """Smaller tensor-core products and none; a stage that is loaded by registers, several times."""
@@ -110,6 +110,8 @@ def test_other_products(target: str, name: str, instruction: str) -> None:
     ran = run_tiled(name, case, target, order="serial", banks=True)
     assert instruction in ran.ptx
     assert "cp.async" not in ran.ptx
+    usage = ran.usage(target)
+    assert usage is None or usage.spill_bytes == usage.stack_bytes == 0
     assert_no_bank_conflicts(ran)
 
 
