@@ -23,9 +23,17 @@ def place(lifetimes: Sequence[Lifetime], alignment: int) -> list[int]:
     """An offset for each lifetime, so that no two that meet overlap.
 
     Greedy by size (the largest first), each into the tightest gap that holds it between those placed before
-    and alive with it; offsets are multiples of ``alignment``.
+    and alive with it; offsets are multiples of ``alignment``. Of equal sizes the earliest or the latest is
+    placed first, whichever takes less in all.
     """
-    order = sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first))
+    by_start = sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, lifetimes[i].first))
+    by_end = sorted(range(len(lifetimes)), key=lambda i: (-lifetimes[i].size, -lifetimes[i].last))
+    plans = [_placed(lifetimes, alignment, order) for order in (by_start, by_end)]
+    return min(plans, key=lambda offsets: arena_size(lifetimes, offsets))
+
+
+def _placed(lifetimes: Sequence[Lifetime], alignment: int, order: Sequence[int]) -> list[int]:
+    """The offsets, where the lifetimes are placed in ``order``."""
     offsets: dict[int, int] = {}
     for i in order:
         taken = sorted(

@@ -50,6 +50,14 @@ def test_the_tightest_gap_is_taken() -> None:
     assert place(buffers, ALIGNMENT) == [0, 640, 1152, 1600, 1856, 1600]
 
 
+def test_a_first_buffer_that_is_a_little_smaller_takes_no_more() -> None:
+    """DeiT-T: patches, then two residuals at a time, and hidden layers of twice their size."""
+    patches, hidden, residual = 147 * 1024, 148 * 1024, 74 * 1024
+    buffers = [Lifetime(patches, 0, 1), *(Lifetime(residual, step, step + 3) for step in range(1, 40, 3))]
+    buffers += [Lifetime(hidden, step + 2, step + 3) for step in range(1, 37, 3)]
+    assert arena_size(buffers, place(buffers, ALIGNMENT)) == largest_live_set(buffers)
+
+
 def test_nothing_takes_nothing() -> None:
     assert place([], ALIGNMENT) == []
     assert arena_size([], []) == 0
