@@ -147,20 +147,46 @@ def test_an_interrupt_comes_when_all_threads_are_done() -> None:
     assert sorted(seen) == [0, 1]
 
 
-def test_core_budget_never_grants_more_than_it_has() -> None:
-    budget, running, most, lock = CoreBudget(2), 0, 0, threading.Lock()
+def test_calls_wait_for_cores_in_turn() -> None:
+    """One core of two is taken: who wants both waits, and who comes later with a wish for one, behind it."""
+    budget, order, lock = CoreBudget(2), list[int](), threading.Lock()
 
     def call(count: int) -> None:
-        nonlocal running, most
-        with budget.threads(count):
-            with lock:
-                running += count
-                most = max(most, running)
-            with lock:
-                running -= count
+        with budget.threads(count), lock:
+            order.append(count)
 
-    with ThreadPoolExecutor(8) as callers:
-        list(callers.map(call, [1, 2] * 100))
-    assert most <= 2
-    with budget.threads(5):  # more than there are: alone, but not never
-        pass
+    callers = [threading.Thread(target=call, args=(count,)) for count in (2, 1)]
+    with budget.threads(1):
+        for caller in callers:
+            caller.start()
+            caller.join(0.1)
+        assert order == []
+    for caller in callers:
+        caller.join(10)
+    assert order == [2, 1]
+
+
+def test_a_call_that_wants_more_cores_than_there_are_runs_alone() -> None:
+    budget, done = CoreBudget(2), threading.Event()
+
+    def call() -> None:
+        with budget.threads(5):
+            done.set()
+
+    caller = threading.Thread(target=call)
+    with budget.threads(1):
+        caller.start()
+        assert not done.wait(0.1)
+    caller.join(10)
+    assert done.is_set()
+
+
+def test_calls_that_fit_run_at_once() -> None:
+    budget, meeting = CoreBudget(2), threading.Barrier(2, timeout=10)
+
+    def call(_: int) -> None:
+        with budget.threads(1):
+            meeting.wait()
+
+    with ThreadPoolExecutor(2) as callers:
+        list(callers.map(call, range(2)))
