@@ -6,11 +6,13 @@
 // CHECK:       func.func private @sched_yield() -> i32
 // CHECK-LABEL: func.func private @ivit_barrier(%barrier: memref<16xi32>, %threads: index)
 // CHECK-SAME:    attributes {passthrough = ["noinline"]}
+// CHECK:         llvm_ext.atomic_load "acquire"
 // CHECK:         llvm_ext.atomicrmw "add" "acq_rel"
 // CHECK:         scf.if %{{.*}} {
 // CHECK:           llvm_ext.atomic_store "release"
 // CHECK:         } else {
 // CHECK:           scf.while
+// CHECK:             llvm_ext.atomic_load "acquire"
 // CHECK:           llvm_ext.cpu_relax
 // CHECK:           func.call @sched_yield() : () -> i32
 // CHECK-LABEL: func.func private @requant_2x64xi8(%x: memref<2x64xi8>, %y: memref<2x64xi8>,
