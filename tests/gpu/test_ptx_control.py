@@ -225,3 +225,34 @@ def test_threads_of_a_warp_that_store_to_one_place() -> None:
     with pytest.raises(RaceError, match="several threads store different values to one place at once"):
         launch("st.shared.b32 [sm], %r63;", [np.zeros(64, np.int32)], threads=32)
     launch("st.shared.b32 [sm], 5;", [np.zeros(64, np.int32)], threads=32)
+
+
+NEIGHBOUR = (
+    "mov.u32 %r1, sm; shl.b32 %r2, %r63, 2; add.s32 %r2, %r1, %r2; xor.b32 %r3, %r63, 1; shl.b32 %r3, %r3, 2;"
+    "add.s32 %r3, %r1, %r3; st.shared.b32 [%r2], %r63; {0} ld.shared.b32 %r4, [%r3]; {1}" + STORE + "%r4;"
+)
+"""Lanes swap their numbers with their neighbours; then something more."""
+
+
+def test_races_inside_a_warp() -> None:
+    out = np.zeros(64, np.int32)
+    launch(NEIGHBOUR.format("bar.warp.sync -1;", ""), [out])
+    np.testing.assert_array_equal(out, np.arange(64) ^ 1)
+    launch(NEIGHBOUR.format("bar.sync 0;", ""), [out])
+    with pytest.raises(
+        RaceError, match=r"reads shared memory that lane 1 of the same warp wrote, and no bar\.warp"
+    ):
+        launch(NEIGHBOUR.format("", ""), [out])
+    again = "{0} st.shared.b32 [%r2], 5;"
+    with pytest.raises(RaceError, match="overwrites shared memory that lane 1 of the same warp read"):
+        launch(NEIGHBOUR.format("bar.warp.sync -1;", again.format("")), [out])
+    launch(NEIGHBOUR.format("bar.warp.sync -1;", again.format("bar.warp.sync -1;")), [out])
+    everyone = (
+        "bar.warp.sync -1; ld.shared.b32 %r5, [sm]; setp.eq.u32 %p1, %r63, 31; @%p1 st.shared.b32 [sm], 9;"
+    )
+    with pytest.raises(RaceError, match="overwrites shared memory that other lanes of the same warp read"):
+        launch(NEIGHBOUR.format("bar.warp.sync -1;", everyone), [out], threads=32)
+    matrix = "ldmatrix.sync.aligned.m8n8.x1.shared.b16 {{%r5}}, [sm];"
+    with pytest.raises(RaceError, match="reads shared memory that lane 0 of the same warp wrote"):
+        launch(NEIGHBOUR.format(matrix.format(), ""), [out], threads=32)
+    launch(NEIGHBOUR.format("bar.warp.sync -1;" + matrix.format(), ""), [out], threads=32)

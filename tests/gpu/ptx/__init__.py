@@ -15,7 +15,8 @@ What it finds, each as an error that names kernel, line, instruction, CTA and th
 * BoundsError, AlignmentError: an access outside every buffer or variable, or at a wrong multiple.
 * PoisonError: a value that nobody wrote (a register, shared or local memory, an uninitialised buffer, a
   division by zero) is an address, decides a branch, or is stored to global memory.
-* RaceError: two warps use the same shared byte with no barrier between, or use what a cp.async still fills;
+* RaceError: two warps use the same shared byte with no barrier between, or two lanes of a warp with no
+  bar.warp.sync; somebody uses what a cp.async still fills;
   two threads or CTAs store different values to one place, or a CTA loads what another stored.
 * DeadlockError: a barrier that some threads never reach.
 * ReadOnlyError: a store to a read-only buffer, or to one that ``ld.global.nc`` reads.

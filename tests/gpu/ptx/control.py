@@ -218,12 +218,18 @@ def copy_frame(slot: Slot, lanes: Lanes, copies: list[Copy]) -> None:
                 scatter(storage, rows + copy.target + byte, gather(storage, rows + copy.source + byte, 1, 1))
 
 
+def _warp_barrier(slot: Slot, place: int, lanes: Lanes, active: Lanes | None) -> int:
+    if active is not None:
+        slot.machine.shared.warp_barrier(slot, active)
+    return place + 1
+
+
 @control("bar", "barrier")
 def _barrier(flow: Flow, instruction: Instruction) -> Control | None:
-    """``bar.sync id{, threads}``; ``bar.arrive`` goes on at once; ``bar.warp.sync`` needs no more."""
+    """``bar.sync id{, threads}``; ``bar.arrive`` goes on at once; ``bar.warp.sync`` is for one warp."""
     parts = [part for part in instruction.parts[1:] if part not in ("cta", "aligned")]
     if parts == ["warp", "sync"]:
-        return lambda slot, place, lanes, active: place + 1
+        return _warp_barrier
     if parts not in (["sync"], ["arrive"]):
         raise unknown(instruction)
     operands = instruction.operands

@@ -95,7 +95,7 @@ class Machine:
             space, addresses = self._specific(slot, lanes, addresses)
         if space == "shared":
             self.counters.shared_access(addresses, size * count, "load")
-            return self.shared.load(slot, lanes, addresses, size, count, atomic)
+            return self.shared.load(slot, lanes, addresses, size, count, atomic=atomic)
         if space in ("local", "param"):
             own = slot.local if space == "local" else slot.frame
             return own.load(slot, lanes, addresses, size, count)
@@ -117,7 +117,7 @@ class Machine:
             space, addresses = self._specific(slot, lanes, addresses)
         if space == "shared":
             self.counters.shared_access(addresses, values.dtype.itemsize * values.shape[1], "store")
-            self.shared.store(slot, lanes, addresses, values, poison, atomic)
+            self.shared.store(slot, lanes, addresses, values, poison, atomic=atomic)
         elif space in ("local", "param"):
             (slot.local if space == "local" else slot.frame).store(slot, lanes, addresses, values, poison)
         else:

@@ -2,7 +2,7 @@
 
 Race detector: per byte, which warp wrote it and which read it since the CTA's last barrier.  A byte that
 one warp writes may be used by another only after a barrier; one that is being filled by ``cp.async`` may
-be used by nobody before it has landed.
+be used by nobody before it has landed.  What lanes of one warp do among themselves is in ``lane_races``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ptx.errors import BoundsError, RaceError
+from ptx.lane_races import LaneRaces
 from ptx.memory import (
     byte_pattern,
     check_alignment,
@@ -39,6 +40,7 @@ class SharedMemory:
         self.races = races and size > 0
         self.writer: Array = np.zeros(ctas * self.stride if self.races else 0, np.uint8)
         self.reader: Array = np.zeros(ctas * self.stride if self.races else 0, np.uint8)
+        self.lanes = LaneRaces(ctas * self.stride if self.races else 0)
 
     def offsets(self, slot: Slot, lanes: Lanes, addresses: Array, total: int) -> Array:
         """Places in the storage of all CTAs, checked."""
@@ -52,12 +54,24 @@ class SharedMemory:
         return inside.view(np.int64) + slot.cta[lanes] * self.stride
 
     def load(
-        self, slot: Slot, lanes: Lanes, addresses: Array, size: int, count: int, atomic: bool = False
+        self,
+        slot: Slot,
+        lanes: Lanes,
+        addresses: Array,
+        size: int,
+        count: int,
+        *,
+        atomic: bool = False,
+        together: bool = False,
     ) -> tuple[Array, Array | None]:
-        """``count`` elements of ``size`` bytes a lane, and their poisoned bits."""
+        """``count`` elements of ``size`` bytes a lane, and their poisoned bits.
+
+        ``together``: lanes give addresses only, and what is there is all lanes'.
+        """
         offsets = self.offsets(slot, lanes, addresses, size * count)
         if self.races and not atomic:
             self.note_read(slot, lanes, offsets, size, count)
+            self.lanes.note_read(slot, lanes, offsets, size, count, together)
         poison = poison_of_bytes(self.poison, offsets, size, count)
         if poison is not None:
             slot.note_poison(lanes, poison)
@@ -70,13 +84,16 @@ class SharedMemory:
         addresses: Array,
         values: Array,
         poison: Array | None,
+        *,
         atomic: bool = False,
+        together: bool = False,
     ) -> None:
         """Put ``values``, ``[lanes, count]``, at ``addresses``."""
         size, count = values.dtype.itemsize, values.shape[1]
         offsets = self.offsets(slot, lanes, addresses, size * count)
         if self.races and not atomic:
             self.note_write(slot, lanes, offsets, size, count)
+            self.lanes.note_write(slot, lanes, offsets, size, count, together)
             scatter_alone(slot, lanes, self.data, offsets, values)
         else:
             scatter(self.data, offsets, values)
@@ -130,6 +147,7 @@ class SharedMemory:
         word = min(size, 8)
         if self.races:
             self.note_write(slot, lanes, offsets, word, size // word)
+            self.lanes.note_write(slot, lanes, offsets, word, size // word, False)
             mark(self.writer, offsets, word, size // word, _IN_FLIGHT)
         mark(self.poison, offsets, word, size // word, 0xFF)
 
@@ -152,7 +170,17 @@ class SharedMemory:
         if self.races:
             rows = self.writer.reshape(-1, self.stride)
             rows[ctas] = np.where(rows[ctas] == _IN_FLIGHT, _IN_FLIGHT, _NOBODY)
-            self.reader.reshape(-1, self.stride)[ctas] = _NOBODY
+            for marks in (self.reader, self.lanes.writer, self.lanes.reader):
+                marks.reshape(-1, self.stride)[ctas] = _NOBODY
+
+    def warp_barrier(self, slot: Slot, lanes: Lanes) -> None:
+        """The lanes of some warps have met: each may use what the others of its warp did."""
+        if self.races:
+            ctas = np.unique(slot.cta[lanes])
+            for users, marks in ((self.writer, self.lanes.writer), (self.reader, self.lanes.reader)):
+                mine = users.reshape(-1, self.stride)[ctas] == slot.index + 1
+                rows = marks.reshape(-1, self.stride)
+                rows[ctas] = np.where(mine, _NOBODY, rows[ctas])
 
 
 class LocalMemory:

@@ -177,7 +177,7 @@ def _load_matrix(decoder: Decoder, instruction: Instruction) -> Run:
             rows = every[:, 8 * index : 8 * index + 8].reshape(-1)
             givers = indices[:, 8 * index : 8 * index + 8].reshape(-1)
             slot.machine.counters.matrix_access(rows, "ldmatrix")
-            halves, spoilt = slot.machine.shared.load(slot, givers, rows, 2, 8)
+            halves, spoilt = slot.machine.shared.load(slot, givers, rows, 2, 8, together=True)
             values = _words_of_rows(halves.reshape(warps, 8, 8), transposed)
             poison = None
             if spoilt is not None:
@@ -224,7 +224,7 @@ def _store_matrix(decoder: Decoder, instruction: Instruction) -> Run:
             poison = None
             if slot.poison_of(sources[index], lanes) is not None:
                 poison = np.ascontiguousarray(halves(reader.masks(slot, lanes), warps))
-            slot.machine.shared.store(slot, givers, rows, values, poison)
+            slot.machine.shared.store(slot, givers, rows, values, poison, together=True)
 
     return run
 
