@@ -112,6 +112,21 @@ def test_copies_that_are_not_waited_for(copies: Copies) -> None:
         copy(copy_kernel("wait_all").replace("[%r2+1024], [", "[%r2], ["), copies)
 
 
+def test_copies_of_another_lane() -> None:
+    """A wait is for the lane's own copies; those of others come with a barrier."""
+    text = copy_kernel("wait_all").replace("}, [%r2];", "}, [%r3];")
+    text = text.replace("ld.shared.v4", "bar.sync 0; ld.shared.v4")
+    swapped = text.replace("bar.sync 0;", "xor.b32 %r3, %r2, 16; {0}")
+    with pytest.raises(RaceError, match="lane 1 of the same warp wrote"):
+        copy(swapped.replace("{0}", ""))
+    before = swapped.replace("cp.async.wait_all", "bar.sync 0; cp.async.wait_all").replace("{0}", "")
+    with pytest.raises(RaceError, match="lane 1 of the same warp wrote"):
+        copy(before)
+    source, out = copy(swapped.replace("{0}", "bar.warp.sync -1;"))
+    pairs = source[:1024].reshape(-1, 2, 16)[:, ::-1]
+    np.testing.assert_array_equal(out, pairs.reshape(-1))
+
+
 def test_late_copies_without_the_race_detector() -> None:
     """What has not landed is poison."""
     with pytest.raises(PoisonError, match="the value that is stored"):

@@ -58,7 +58,8 @@ class Flights:
             ready = waits[flight.lanes] & (flight.groups <= latest[flight.lanes])
             if ready.any():
                 done = flight.part(ready)
-                slot.machine.shared.land(slot, done.offsets, done.data, done.poison, done.early)
+                shared = slot.machine.shared
+                shared.land(slot, done.lanes, done.offsets, done.data, done.poison, done.early)
             if not ready.all():
                 left.append(flight.part(~ready))
         self.pending = left

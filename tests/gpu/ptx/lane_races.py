@@ -49,6 +49,10 @@ class LaneRaces:
         self._check(slot, lanes, self.reader, offsets, mine, "overwrites shared memory that {} read")
         scatter(self.writer, offsets, mine)
 
+    def note_landing(self, slot: Slot, lanes: Lanes, offsets: Array, size: int, count: int) -> None:
+        """What ``lanes`` copied has landed: they know, and no other lane does."""
+        scatter(self.writer, offsets, _marks(slot, lanes, size, count, False))
+
     def _check(
         self, slot: Slot, lanes: Lanes, storage: Array, offsets: Array, mine: Array, what: str
     ) -> None:

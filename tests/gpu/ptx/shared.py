@@ -152,7 +152,13 @@ class SharedMemory:
         mark(self.poison, offsets, word, size // word, 0xFF)
 
     def land(
-        self, slot: Slot, offsets: Array, data: Array, poison: Array | None, early: bool = False
+        self,
+        slot: Slot,
+        lanes: Array,
+        offsets: Array,
+        data: Array,
+        poison: Array | None,
+        early: bool = False,
     ) -> None:
         """A ``cp.async`` of ``data``, ``[lanes, words]``, ends; ``early``: the bytes are there."""
         size, count = data.dtype.itemsize, data.shape[1]
@@ -160,6 +166,7 @@ class SharedMemory:
             scatter(self.data, offsets, data)
         if self.races:
             mark(self.writer, offsets, size, count, slot.index + 1)
+            self.lanes.note_landing(slot, lanes, offsets, size, count)
         if poison is None:
             mark(self.poison, offsets, size, count, 0)
         else:
