@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 from xdsl.context import Context
 from xdsl.dialects import func, tensor
-from xdsl.dialects.builtin import IntegerType, LocationAttr, MemRefType, ModuleOp
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
+from xdsl.dialects.builtin import LocationAttr, ModuleOp
+from xdsl.ir import Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 from xdsl.transforms.dead_code_elimination import dce
@@ -32,79 +32,14 @@ from lowering.arena import Lifetime, align, arena_size, largest_live_set, place
 from lowering.cuda.targets import cuda_target, is_cuda
 from lowering.kernels.base import Launch, Packed, Viewed
 from lowering.kernels.registry import plans
-from lowering.packing import PACKINGS
+from lowering.places import Buffer, Input, Place, Step, buffer_type, elements, refused, seen
+from lowering.plan_emission import Emitter
 from lowering.targets import target_by_name
 from passes.location import describe_result
 
 IMAGE, OUTPUT = "image", "output"
-Element: TypeAlias = IntegerType
 LaunchFunction: TypeAlias = Callable[[Operation], Launch | None]
 """How a target computes an op; None where it has no kernel for it."""
-
-
-@dataclass(eq=False)
-class Buffer:
-    """Memory of its own, or (once it has a ``parent``) a part of another buffer from a byte on."""
-
-    size: int
-    home: str = "arena"
-    name: str | None = None
-    parent: tuple[Buffer, int] | None = None
-    first: int | None = None
-    last: int = 0
-
-    def root(self) -> tuple[Buffer, int]:
-        """The buffer that it is part of in the end, and the byte at which it begins there."""
-        if self.parent is None:
-            return self, 0
-        owner, offset = self.parent
-        root, base = owner.root()
-        return root, base + offset
-
-    def touch(self, step: int) -> None:
-        """Note that a launch uses it."""
-        root, _ = self.root()
-        root.first = step if root.first is None else min(root.first, step)
-        root.last = max(root.last, step)
-
-    def become_part_of(self, owner: Buffer, offset: int) -> None:
-        """Lie inside ``owner`` from now on; its lifetime is then the owner's."""
-        self.parent = owner, offset
-        if self.first is not None:
-            owner.touch(self.first)
-            owner.touch(self.last)
-
-
-@dataclass(frozen=True)
-class Place:
-    """A value's memory: a contiguous part of a buffer, with a shape."""
-
-    buffer: Buffer
-    offset: int
-    kind: plan.Buffer
-
-    def is_whole(self) -> bool:
-        """Whether it is all of a buffer that has no other home yet."""
-        whole = self.offset == 0 and plan.byte_size(self.kind) == self.buffer.size
-        return whole and self.buffer.parent is None and self.buffer.home == "arena"
-
-
-Input: TypeAlias = Place | Packed
-
-
-@dataclass(frozen=True)
-class Step:
-    """A launch with its operands resolved, and where the op comes from that it computes."""
-
-    launch: Launch
-    inputs: tuple[tuple[Input, tuple[int, ...] | None], ...]
-    outputs: tuple[Place, ...]
-    location: LocationAttr
-
-
-def buffer_type(shape: Sequence[int], element: Element) -> plan.Buffer:
-    """A contiguous memref."""
-    return MemRefType(element, list(shape))
 
 
 def image_type(value: SSAValue) -> plan.Buffer:
@@ -112,16 +47,8 @@ def image_type(value: SSAValue) -> plan.Buffer:
     try:
         kind = tensor_types(value)[0]
     except VerifyException as error:
-        raise _refused(value, f"cannot be planned: {error}") from error
+        raise refused(value, f"cannot be planned: {error}") from error
     return buffer_type(kind.get_shape()[1:], kind.element_type)
-
-
-def _refused(value: SSAValue, reason: str) -> PassFailedException:
-    """The error that says what is wrong with a value, and where it is defined."""
-    hint = value.name_hint or ("arg" if isinstance(value, BlockArgument) else "value")
-    op = value.owner.parent_op() if isinstance(value.owner, Block) else value.owner
-    where = "" if op is None else f"{location_text(op)}: "
-    return PassFailedException(f"plan-memory: {where}%{hint} : {value.type} {reason}")
 
 
 @dataclass
@@ -151,7 +78,7 @@ class Planner:
         inputs = tuple(self.resolve(value) for value in launch.inputs)
         outputs = tuple(self.allocate(result, image_type(result)) for result in op.results)
         if launch.output_shape is not None:
-            outputs = (_seen(outputs[0], launch.output_shape),)
+            outputs = (seen(outputs[0], launch.output_shape),)
         self.append(Step(launch, inputs, outputs, op.location))
 
     def resolve(self, value: SSAValue | Viewed | Packed) -> tuple[Input, tuple[int, ...] | None]:
@@ -167,7 +94,7 @@ class Planner:
     def place_of(self, value: SSAValue) -> Place:
         """Where an activation lies."""
         if value not in self.places:
-            raise _refused(value, "is a constant where an activation is needed")
+            raise refused(value, "is a constant where an activation is needed")
         return self.places[value]
 
     def allocate(self, value: SSAValue, kind: plan.Buffer) -> Place:
@@ -186,7 +113,7 @@ class Planner:
 
     def copy(self, source: Input, target: Place, location: LocationAttr) -> None:
         """Launch a flat copy of all of ``source``, on behalf of the op at ``location``."""
-        count = _elements(target.kind)
+        count = elements(target.kind)
         flat = Place(target.buffer, target.offset, buffer_type([count], target.kind.element_type))
         self.append(Step(Launch("copy", ()), ((source, (count,)),), (flat,), location))
 
@@ -206,9 +133,7 @@ class Planner:
         """The input is written after the prefix by whatever computes it; else both are copied."""
         assert isinstance(op, PrependTokensOp)
         if not isinstance(op.prefix.owner, ConstantOp):
-            raise _refused(
-                op.prefix, f"must be a constant, as the prefix of {op.name} at {location_text(op)}"
-            )
+            raise refused(op.prefix, f"must be a constant, as the prefix of {op.name} at {location_text(op)}")
         source, whole = self.place_of(op.input), self.allocate(op.output, image_type(op.output))
         prefix = buffer_type(tensor_types(op.prefix)[0].get_shape()[1:], whole.kind.element_type)
         start = plan.byte_size(prefix)
@@ -240,96 +165,6 @@ _ALIASES: dict[type[Operation], Callable[[Planner, Operation], None]] = {
     SliceTokensOp: Planner.slice_tokens,
     PrependTokensOp: Planner.prepend_tokens,
 }
-
-
-def _seen(place_: Place, shape: Sequence[int]) -> Place:
-    """The same memory with another shape."""
-    return Place(place_.buffer, place_.offset, buffer_type(shape, place_.kind.element_type))
-
-
-def _elements(kind: plan.Buffer) -> int:
-    return plan.byte_size(kind) // plan.element_bytes(kind)
-
-
-class Emitter:
-    """Writes the ops of a program: each buffer and weight where it is first used."""
-
-    def __init__(self, block: Block, homes: dict[Buffer, SSAValue], offsets: dict[Buffer, int]) -> None:
-        self._block = block
-        self._values: dict[tuple[Buffer, int, plan.Buffer], SSAValue] = {}
-        self._homes = homes
-        self._offsets = offsets
-        self._weights: dict[Packed, SSAValue] = {}
-        self.weight_bytes = 0
-
-    def place(self, place: Place) -> SSAValue:
-        """The value that stands for a place."""
-        root, base = place.buffer.root()
-        key = (root, base + place.offset, place.kind)
-        if key not in self._values:
-            self._values[key] = self._make_place(*key)
-            self._values[key].name_hint = self._values[key].name_hint or place.buffer.name
-        return self._values[key]
-
-    def _make_place(self, root: Buffer, offset: int, kind: plan.Buffer) -> SSAValue:
-        home = self._homes.get(root)
-        if home is None:
-            whole = offset == 0 and plan.byte_size(kind) == root.size
-            first = kind if whole else _flat(root, kind)
-            home = self._homes[root] = self._add(plan.SliceOp(self._offsets[root], first))
-            home.name_hint = root.name
-        if home.type == kind and offset == 0:
-            return home
-        return self._add(plan.ViewOp(home, offset, kind))
-
-    def _add(self, op: plan.SliceOp | plan.ViewOp | plan.WeightOp) -> SSAValue:
-        self._block.add_op(op)
-        return op.output
-
-    def weight(self, packed: Packed) -> SSAValue:
-        """The value that stands for packed constants."""
-        if packed not in self._weights:
-            types = tensor_types(*packed.constants)
-            packing = PACKINGS[packed.packing]
-            shape = packing.shape([t.get_shape() for t in types], packed.parameters)
-            kind = buffer_type(shape, packing.element or types[0].element_type)
-            keys = [_key(value) for value in packed.constants]
-            op = plan.WeightOp(keys, packed.packing, packed.parameters, self.weight_bytes, kind)
-            self.weight_bytes += align(plan.byte_size(kind), plan.ALIGNMENT)
-            self._weights[packed] = self._add(op)
-            self._weights[packed].name_hint = keys[0].replace(".", "_")
-        return self._weights[packed]
-
-    def step(self, step: Step) -> None:
-        """One launch with the places and weights that it needs."""
-        ins = [self._input(operand, shape) for operand, shape in step.inputs]
-        outs = [self.place(output) for output in step.outputs]
-        launch = step.launch
-        op = plan.LaunchOp(launch.kernel, ins, outs, launch.config, launch.scalars)
-        op.location = step.location
-        self._block.add_op(op)
-
-    def _input(self, operand: Input, shape: tuple[int, ...] | None) -> SSAValue:
-        if isinstance(operand, Place):
-            return self.place(operand if shape is None else _seen(operand, shape))
-        value = self.weight(operand)
-        if shape is None:
-            return value
-        kind = value.type
-        assert isa(kind, plan.Buffer)
-        view = self._add(plan.ViewOp(value, 0, buffer_type(shape, kind.element_type)))
-        view.name_hint = value.name_hint
-        return view
-
-
-def _flat(root: Buffer, kind: plan.Buffer) -> plan.Buffer:
-    return buffer_type([root.size // plan.element_bytes(kind)], kind.element_type)
-
-
-def _key(value: SSAValue) -> str:
-    if not isinstance(value.owner, ConstantOp):
-        raise _refused(value, "must be a constant: a kernel packs it")
-    return value.owner.key.data
 
 
 def _refuse_simulation(module: ModuleOp) -> None:
