@@ -137,7 +137,7 @@ def _with_code_for(
         return artifact
     if obstacle is not None:
         where = "this machine" if target == HOST else target
-        _tell([f"{name}: {obstacle}: compiling its integers for {where}"])
+        _tell([f"{name}: {obstacle}; compiling its integers for {where}"])
     source = open_integers(artifact, name)
     return from_integers(source.module, source.ctx, target)
 

@@ -49,10 +49,10 @@ class Model:
 
     @property
     def threads(self) -> int:
-        """Threads that one call uses. ValueError for a model that runs on a GPU."""
-        if isinstance(self._executable, CudaExecutable):
+        """Threads that one call uses. ValueError for a model of a GPU, also where there is none."""
+        if isinstance(self.artifact.program, CudaProgram):
             raise ValueError(f"threads: {_NO_THREADS.format(self.target)}")
-        return self._executable.threads
+        return cast("Executable", self._executable).threads
 
     @property
     def target(self) -> str:

@@ -57,7 +57,7 @@ def test_code_of_another_machine_is_made_anew(
     model = ivit.load(write(saved, tmp_path, **program, object_code=b"nothing that could run"))
     told = capsys.readouterr().err
     assert told.startswith(f"ivit: {tmp_path / 'elsewhere.ivit'}: {reason}")
-    assert told.endswith(": compiling its integers for this machine\n")
+    assert told.endswith("; compiling its integers for this machine\n")
     assert told.count("\n") == 1
     assert is_made_for(machine_of("cpu"), model.artifact.program)
     np.testing.assert_array_equal(model.integers(pixels())[0], model.interpret(pixels())[0])

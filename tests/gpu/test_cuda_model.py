@@ -161,10 +161,12 @@ def test_without_a_gpu(
     monkeypatch.setattr(devices, "open_device", absent)
     model, pixels = ivit.load(folder / "gpu.ivit", threads=1), tiny_files.pixels(2)
     why = "the code is for a GPU, cuda:sm_80: no NVIDIA driver is installed"
-    assert f"gpu.ivit: {why}: compiling its integers for this machine" in capsys.readouterr().err
+    assert f"gpu.ivit: {why}; compiling its integers for this machine" in capsys.readouterr().err
     assert model.target == cpu.target
     np.testing.assert_array_equal(model.integers(pixels)[0], cpu.integers(pixels)[0])
     asked = ivit.load(folder / "gpu.ivit", target=TARGET)
     assert asked.target == TARGET
     with pytest.raises(ValueError, match=f"^the GPU code does not run here: {why}$"):
         asked(pixels)
+    with pytest.raises(ValueError, match=f"^threads: the model is compiled for {TARGET}"):
+        _ = asked.threads
