@@ -22,6 +22,11 @@ What it finds, each as an error that names kernel, line, instruction, CTA and th
 * ReadOnlyError: a store to a read-only buffer, or to one that ``ld.global.nc`` reads.
 * PTXError: an instruction that it does not know, every floating-point instruction among them.
 
+Poison is of bits: bytes that LLVM packs beside others and never uses are no error.  What launches did is in
+their :class:`Statistics`: instructions by opcode, innermost loops, bank conflicts (``banks=True``).
+
+``wgmma``, ``mbarrier``, bulk copies and other things of Hopper's own are not modelled: they are unknown.
+
 ``order`` is whose turn it is: ``serial`` (a warp runs until it blocks, in random order), ``lockstep``, or
 ``random``.  ``copies`` is when a cp.async lands: ``late`` (when waited for) or ``early``.
 
