@@ -22,11 +22,12 @@ class Sheet:
 
 
 def print_sheets(heading: str, sheets: Sequence[Sheet], console: Console) -> None:
-    """Print ``heading`` and all tables."""
+    """Print ``heading`` and all tables, brackets as they are: rich takes them for markup otherwise."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    console.print(heading, highlight=False, soft_wrap=True)
+    console.print(heading, highlight=False, markup=False, soft_wrap=True)
     console.print()
     for sheet in sheets:
         table = Table(
@@ -36,10 +37,10 @@ def print_sheets(heading: str, sheets: Sequence[Sheet], console: Console) -> Non
             left = number < sheet.words
             table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not number)
         for row in sheet.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         console.print(table)
         for note in sheet.notes:
-            console.print(note, highlight=False, soft_wrap=True)
+            console.print(note, highlight=False, markup=False, soft_wrap=True)
         console.print()
 
 

@@ -65,7 +65,11 @@ def _run(options: argparse.Namespace) -> None:
 def _shown(path: Path) -> Results:
     check_readable(path)
     try:
-        return Results.from_json(json.loads(path.read_text(encoding="utf-8")))
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not the results of a run on a GPU (no JSON: {error})") from error
+    try:
+        return Results.from_json(values)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -31,7 +31,12 @@ OPTIONS: dict[str, QuantizeKeywords] = {
 def prepare(
     folder: Path, models: Sequence[str], targets: Sequence[str], images: int, tell: Callable[[str], None]
 ) -> None:
-    """Write each of ``models`` for each of ``targets``, and what the CPU target returns for ``images``."""
+    """Write each of ``models`` for each of ``targets``, and what the CPU target returns for ``images``.
+
+    ValueError, before anything is compiled, for a target that is no GPU.
+    """
+    for target in targets:
+        _check_target(target)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="ivit-benchmark-") as temporary:
         for model in models:
@@ -46,6 +51,14 @@ def prepare(
                 tell(f"{model}: {target}")
                 path = save(carried_of(model, ivit.load(file, target=target)), folder)
                 tell(f"{model}: wrote {path}")
+
+
+def _check_target(name: str) -> None:
+    from ivit.pipeline import target_of
+    from lowering.cuda.targets import CUDA_TARGETS, CudaTarget
+
+    if not isinstance(target_of(name), CudaTarget):
+        raise ValueError(f"target {name!r} is no GPU: choose one of {', '.join(CUDA_TARGETS)}")
 
 
 def compiled(name: str, folder: Path) -> Model:

@@ -185,6 +185,15 @@ def test_preparing(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert preparing.target_for((8, 7)) == "cuda:sm_86"
 
 
+@pytest.mark.parametrize("target", ["x86-64-avx2", "cpu", "sm_80", "cuda:sm_52"])
+def test_other_targets_are_refused_at_once(target: str, tmp_path: Path) -> None:
+    lines: list[str] = []
+    with pytest.raises(ValueError, match=r"target '.*cuda:sm_100a$"):
+        preparing.prepare(tmp_path / "new", ["deit-tiny"], ["cuda:sm_80", target], 3, lines.append)
+    assert not lines
+    assert not (tmp_path / "new").exists()
+
+
 def test_names_say_what_a_model_is_compiled_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     seen: list[tuple[Any, ...]] = []
 
@@ -407,6 +416,10 @@ def test_the_command_without_a_gpu(
     monkeypatch.setattr(sys, "argv", ["benchmarks.gpu", "--show", str(tmp_path / "gpu.json")])
     assert benchmark.main() == 1
     assert "gpu.json: no such file" in capsys.readouterr().err
+    for text in ("no JSON", "[]", '{"machine": {}}'):
+        (tmp_path / "gpu.json").write_text(text)
+        assert benchmark.main() == 1
+        assert "gpu.json: not the results of a run on a GPU (" in capsys.readouterr().err
     good = replace(results, cases=results.cases[:1])
     (tmp_path / "gpu.json").write_text(json.dumps(good.to_json()))
     assert benchmark.main() == 0

@@ -162,7 +162,7 @@ def test_peers_that_are_not_installed_are_named(
     assert saved["programs"][0]["error"] == "mlir: no compiler"
     assert set(saved["machine"]) >= {"cpu", "features", "cores", "versions", "date"}
     printed = capsys.readouterr()
-    assert "Absent: not installed: no_such_package" in printed.out
+    assert "Absent: not installed: no_such_package (pip install 'ivit[import,bench]')" in printed.out
     assert "no_such_package" in (tmp_path / "t.md").read_text()
     assert "ivit failed (2 missing)" in printed.err
     assert not list(tmp_path.glob(".*"))
