@@ -1,4 +1,4 @@
-"""Runs models of full size on the PTX interpreter: ``PYTHONPATH=. python tests/gpu/interpret_model.py FILE...``.
+"""Runs whole models on the PTX interpreter: ``PYTHONPATH=. python tests/gpu/interpret_model.py FILE...``.
 
 FILE is one that ``python -m benchmarks.gpu --prepare FOLDER`` has written; what the CPU target returns lies
 beside it.  DeiT-T takes less than a minute for two images, DeiT-B some minutes.
