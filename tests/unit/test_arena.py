@@ -53,9 +53,16 @@ def test_the_tightest_gap_is_taken() -> None:
 def test_a_first_buffer_that_is_a_little_smaller_takes_no_more() -> None:
     """DeiT-T: patches, then two residuals at a time, and hidden layers of twice their size."""
     patches, hidden, residual = 147 * 1024, 148 * 1024, 74 * 1024
-    buffers = [Lifetime(patches, 0, 1), *(Lifetime(residual, step, step + 3) for step in range(1, 40, 3))]
-    buffers += [Lifetime(hidden, step + 2, step + 3) for step in range(1, 37, 3)]
-    assert arena_size(buffers, place(buffers, ALIGNMENT)) == largest_live_set(buffers)
+    buffers = [Lifetime(patches, 0, 1), Lifetime(residual, 37, 38)]
+    for step in range(1, 37, 3):
+        buffers += [
+            Lifetime(residual, step, step + 1),
+            Lifetime(residual, step + 1, step + 3),
+            Lifetime(hidden, step + 2, step + 3),
+        ]
+    assert (
+        arena_size(buffers, place(buffers, ALIGNMENT)) == largest_live_set(buffers) == hidden + 2 * residual
+    )
 
 
 def test_nothing_takes_nothing() -> None:
