@@ -20,7 +20,7 @@ from ivit.commands.base import (
     check_new,
     preparation_of,
 )
-from ivit.commands.target import add_load_target
+from ivit.commands.target import add_load_target, check_runs_here
 from ivit.console import notice, progress, stdout
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> None:
     if options.resume is not None:
         read = (options.model, options.reference, options.data, options.classes)
         check_new(options.resume, read)
+    check_runs_here(options.target)
     model = load(options.model, options.threads, target=options.target)
     names = () if options.classes is None else read_names(options.classes)
     images = open_images([options.data], model.boundary.input_shape, preparation, notice, names)

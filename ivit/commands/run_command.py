@@ -18,7 +18,7 @@ from ivit.commands.base import (
     check_new,
     preparation_of,
 )
-from ivit.commands.target import add_load_target
+from ivit.commands.target import add_load_target, check_runs_here
 from ivit.console import notice, progress, stdout
 from ivit_dialect.files import about, whole_file
 
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> None:
         check_new(options.output, (*files, *options.images))
         if options.output.suffix != SUFFIX:
             raise ValueError(f"{options.output}: the name of the arrays' file ends in {SUFFIX}")
+    check_runs_here(options.target)
     model = load(options.model, options.threads, target=options.target)
     names = None if options.classes is None else _names(options.classes, model.boundary.output_shape)
     images = open_images(options.images, model.boundary.input_shape, preparation, notice)

@@ -20,6 +20,29 @@ def add_load_target(parser: argparse.ArgumentParser) -> None:
     add_target(parser, None, f"{text} (default: run the code in the file where it runs here)")
 
 
+def check_runs_here(target: str | None) -> None:
+    """ValueError, one line, where this machine cannot run code for ``target``: before any is made."""
+    if target is None:
+        return
+    from ivit.pipeline import HOST, target_of
+    from lowering.cuda.targets import CudaTarget
+    from lowering.targets import host_targets
+    from runtime.cuda.devices import open_device
+    from runtime.cuda.driver import CudaError
+
+    if isinstance(target_of(target), CudaTarget):
+        try:
+            open_device()
+        except CudaError as error:
+            raise ValueError(f"--target {target}: {error}") from error
+        return
+    here = [HOST, *(machine.name for machine in host_targets())]
+    if target not in here:
+        raise ValueError(
+            f"--target {target}: this machine cannot run code for it: choose one of {', '.join(here)}"
+        )
+
+
 class TargetAction(argparse.Action):
     """Keeps the target's name; ``help`` lists the names and ends, whatever else the command line lacks."""
 

@@ -109,6 +109,16 @@ def test_a_model_for_a_gpu_is_compiled_again_where_there_is_none(
     assert model.artifact.program.target in TARGETS
 
 
+@pytest.mark.usefixtures("no_gpu")
+def test_nothing_is_compiled_for_a_gpu_that_is_not_there(ivit: Command, folder: Path) -> None:
+    for command in (("run", "tiny.ivit", "pixels.npz"), ("eval", "tiny.ivit", "--data", "pixels.npz")):
+        code, _, err = ivit(*command, "--target", TARGET)
+        assert code == 1
+        assert err.startswith(f"ivit: error: --target {TARGET}: ")
+        assert "there is no driver" in err
+        assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("capability", "name"),
     [

@@ -125,3 +125,8 @@ def test_commands_take_a_target(ivit: Command, folder: Path) -> None:
         code, _, err = ivit(*command, "--target", "z80")
         assert code == 1
         assert "unknown target 'z80': choose cpu" in err
+        code, _, err = ivit(*command, "--target", "riscv64")
+        assert (code, err.count("\n")) == (1, 1)
+        assert err.startswith(
+            "ivit: error: --target riscv64: this machine cannot run code for it: choose one of cpu, "
+        )
