@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -125,6 +126,15 @@ def test_a_team_runs_all_its_threads_at_once_and_reports_errors() -> None:
     team.run(meet)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, in the background of a shell too, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_comes_when_all_threads_are_done() -> None:
     """Else the next call would share the memory of a thread that is still at the last one."""
     team, done = Team(2), threading.Event()
