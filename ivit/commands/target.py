@@ -30,11 +30,18 @@ def check_runs_here(target: str | None) -> None:
     from runtime.cuda.devices import open_device
     from runtime.cuda.driver import CudaError
 
-    if isinstance(target_of(target), CudaTarget):
+    wanted = target_of(target)
+    if isinstance(wanted, CudaTarget):
         try:
-            open_device()
+            device = open_device()
         except CudaError as error:
             raise ValueError(f"--target {target}: {error}") from error
+        major, minor = device.capability
+        if not wanted.runs_on(10 * major + minor):
+            raise ValueError(
+                f"--target {target}: the GPU {device.name} has compute capability {major}.{minor}, which"
+                " does not run code for it: choose cuda"
+            )
         return
     here = [HOST, *(machine.name for machine in host_targets())]
     if target not in here:

@@ -104,8 +104,15 @@ class NvidiaDriver:
     def kernel(self, module: Any, symbol: str, shared_bytes: int) -> object:
         kernel = _checked(cuda.cuModuleGetFunction, module, symbol.encode())
         if shared_bytes:
-            most = cuda.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-            _checked(cuda.cuFuncSetAttribute, kernel, most, shared_bytes)
+            kinds = cuda.CUdevice_attribute
+            most = self._attribute(kinds.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN)
+            if shared_bytes > most:
+                raise CudaError(
+                    f"the kernel {symbol} takes {shared_bytes} bytes of shared memory, of which the GPU"
+                    f" {self.name} gives {most}: compile the model for this GPU, with the target cuda"
+                )
+            limit = cuda.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+            _checked(cuda.cuFuncSetAttribute, kernel, limit, shared_bytes)
         return kernel
 
     def allocate(self, size: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,11 @@ import pytest
 from tiny_files import Command, pixels
 
 import ivit
+from ivit.commands.target import check_runs_here
 from ivit.pipeline import is_made_for, machine_of
 from lowering.targets import host_targets
 from runtime import artifact as artifacts
+from runtime.cuda import devices
 from runtime.program import NativeProgram
 
 WITHOUT_COMPILER = """
@@ -130,3 +132,23 @@ def test_commands_take_a_target(ivit: Command, folder: Path) -> None:
         assert err.startswith(
             "ivit: error: --target riscv64: this machine cannot run code for it: choose one of cpu, "
         )
+
+
+@dataclass(frozen=True)
+class Ampere:
+    """What is asked of a GPU before code is made for it."""
+
+    name: str = "Ampere"
+    capability: tuple[int, int] = (8, 6)
+
+
+def test_a_gpu_of_another_kind_is_told_before_code_is_made_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "open_device", Ampere)
+    for target in ("cuda:sm_80", "cuda:sm_86"):
+        check_runs_here(target)
+    for target in ("cuda:sm_89", "cuda:sm_90a"):
+        message = (
+            f"--target {target}: the GPU Ampere has compute capability 8.6, which does not run code for it"
+        )
+        with pytest.raises(ValueError, match=message):
+            check_runs_here(target)

@@ -23,7 +23,7 @@ Status cuInit(unsigned flags) { REQUIRE(flags == 0); return getenv("FAKE_CUDA_NO
 Status cuDriverGetVersion(int *version) { *version = 13000; return SUCCESS; }
 Status cuDeviceGet(int *found, int ordinal) { *found = 7; return ordinal == 0 ? SUCCESS : INVALID_DEVICE; }
 Status cuDeviceGetName(char *name, int size, int which) { REQUIRE(which == 7); strncpy(name, "Fake GPU", size); return SUCCESS; }
-Status cuDeviceGetAttribute(int *value, int kind, int which) { REQUIRE(which == 7); *value = kind == 75 ? 8 : kind == 76 ? 6 : -1; return SUCCESS; }
+Status cuDeviceGetAttribute(int *value, int kind, int which) { REQUIRE(which == 7); *value = kind == 75 ? 8 : kind == 76 ? 6 : kind == 97 ? 101376 : -1; return SUCCESS; }
 Status cuDevicePrimaryCtxRetain(void **found, int which) { REQUIRE(which == 7); *found = &context; return SUCCESS; }
 Status cuCtxPushCurrent_v2(void *which) { REQUIRE(which == &context); context_depth++; return SUCCESS; }
 Status cuCtxPopCurrent_v2(void **which) { CURRENT; *which = &context; context_depth--; return SUCCESS; }

@@ -98,6 +98,12 @@ def refusal(kind, action, *arguments):
 absent = replace(program(), launches=tuple(replace(x, kernel="absent") for x in program().launches))
 message = refusal(CudaError, CudaExecutable(absent, BOUNDARY).run, images(1))
 assert message == "cuModuleGetFunction failed (CUDA_ERROR_NOT_FOUND)", message
+greedy = replace(program(), launches=tuple(replace(x, shared_bytes=101377) for x in program().launches))
+message = refusal(CudaError, CudaExecutable(greedy, BOUNDARY).run, images(1))
+assert message == (
+    "the kernel add takes 101377 bytes of shared memory, of which the GPU Fake GPU gives 101376:"
+    " compile the model for this GPU, with the target cuda"
+), message
 large = replace(program(), arena_bytes=1 << 20)
 message = refusal(MemoryError, CudaExecutable(large, BOUNDARY).run, images(2))
 assert message == "the GPU has not enough memory: use fewer images at once", message
