@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.tables import Sheet, print_sheets
+from ivit_dialect.command import exit_code_of
 
 PRODUCTS = ("mma.", "wgmma.", "dp4a.")
 """What multiplies several bytes at once, by the beginning of the opcode."""
@@ -103,15 +104,21 @@ def sheet(mixes: Sequence[Mix]) -> Sheet:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table for a file of PTX."""
+    """Print the table for a file of PTX; the exit code."""
     if len(arguments) != 1:
         print("usage: python -m benchmarks.instruction_mix MODEL.ptx", file=sys.stderr)
         return 2
     from rich.console import Console
 
-    text = Path(arguments[0]).read_text(encoding="utf-8")
-    print_sheets(arguments[0], [sheet(instruction_mix(text))], Console())
-    return 0
+    def show() -> None:
+        mixes = instruction_mix(Path(arguments[0]).read_text(encoding="utf-8"))
+        if not mixes:
+            raise ValueError(
+                f"{arguments[0]}: no PTX of kernels that multiply bytes: ivit compile --emit ptx"
+            )
+        print_sheets(arguments[0], [sheet(mixes)], Console())
+
+    return exit_code_of("benchmarks.instruction_mix", show, ())
 
 
 if __name__ == "__main__":

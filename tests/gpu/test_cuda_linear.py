@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from kernels import Ran, check, launch_on
 from test_gemm import Case, layer
 from xdsl.dialects.builtin import DYNAMIC_INDEX, IntegerType, MemRefType, i8, i32
 
-from benchmarks.instruction_mix import instruction_mix
+from benchmarks.instruction_mix import instruction_mix, main
 from ivit_dialect.ops.linear import LinearOp
 from ivit_dialect.reference.linear import linear
 from lowering.cuda.kernels import gemm
@@ -122,6 +123,21 @@ def test_how_much_of_the_loops_are_products(name: str, share: float) -> None:
     # Of 16 x 8 x 32.
     assert mix.products == tile.rows * tile.columns * tile.depth // (tile.threads // 32) // 4096
     assert mix.share > share
+
+
+def test_the_command_that_counts_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "model.ptx"
+    assert main([str(path)]) == 1
+    assert (
+        capsys.readouterr().err == f"benchmarks.instruction_mix: error: {path}: No such file or directory\n"
+    )
+    path.write_text("no PTX")
+    assert main([str(path)]) == 1
+    assert "model.ptx: no PTX of kernels that multiply bytes" in capsys.readouterr().err
+    path.write_text(".visible .entry k(\n)\n{\n\tdp4a.s32.s32 \t%r1, %r2, %r3, %r4;\n\tret;\n}\n")
+    assert main([str(path)]) == 0
+    assert "100" in capsys.readouterr().out
+    assert main([]) == 2
 
 
 EPILOGUES = {
