@@ -34,9 +34,7 @@ class CudaTarget:
     mma_shape: tuple[int, int, int] | None = None
     ldmatrix: bool = False
     cp_async: bool = False
-    warp_reduce: bool = False
     cvt_pack: bool = False
-    wgmma: bool = False
     most_row_channels: int = 2048
     most_head_channels: int = 128
     most_resident_products: int = 28
@@ -90,7 +88,6 @@ _SM_80 = replace(
     multiprocessors=108,
     mma_shape=(16, 8, 32),
     cp_async=True,
-    warp_reduce=True,
     products=2048,
     cache_bytes=4096,
 )
@@ -107,7 +104,7 @@ CUDA_TARGETS = {
         replace(_SM_86, cache_bytes=2048),
         replace(_SM_86, cpu="sm_89", ptx=78, multiprocessors=128),
         _SM_90,
-        replace(_SM_90, cpu="sm_90a", ptx=80, wgmma=True),
+        replace(_SM_90, cpu="sm_90a", ptx=80),
         replace(_SM_90, cpu="sm_100a", ptx=86, multiprocessors=148),
     )
 }
