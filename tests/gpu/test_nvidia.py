@@ -126,3 +126,18 @@ assert reason == (
 """,
         FAKE_CUDA_NO_DEVICE="1",
     )
+
+
+@pytest.mark.usefixtures("driver")
+def test_no_driver(tmp_path: Path) -> None:
+    (tmp_path / "libcuda.so.1").touch()  # no library, and found before one that may be installed
+    run(
+        Path("libc.so.6"),
+        """
+reason = devices.why_not_here(program())
+assert reason == (
+    "the code is for a GPU, cuda:sm_80: no NVIDIA driver is installed, or it does not work"
+), reason
+""",
+        LD_LIBRARY_PATH=str(tmp_path),
+    )
