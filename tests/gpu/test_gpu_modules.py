@@ -66,6 +66,12 @@ def test_every_form_of_a_module(name: str, pipeline: str) -> None:
     images, result = modules.expected(source)
     found = run_program(program, images[:IMAGES]).view(result.dtype).reshape(IMAGES, *result.shape[1:])
     np.testing.assert_array_equal(found, result[:IMAGES])
+    for target in ASSEMBLED[1:]:  # all take the code of sm_80
+        assembled = assemble(program.ptx, cuda_target(target))
+        if assembled is None:
+            pytest.skip("needs ptxas that knows every target: the PTX is not assembled")
+        assert {launch.kernel for launch in program.launches} == set(assembled.usage)
+        assert all(usage.spill_bytes == 0 for usage in assembled.usage.values())
 
 
 @pytest.mark.parametrize("target", ["cuda:sm_61", "cuda:sm_75", "cuda:sm_80", "cuda:sm_90a"])
