@@ -29,7 +29,8 @@ from passes.pipelines import FUSE, PIPELINES
 from passes.registry import get_passes
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "ivit_dialect" / "spec.md", *(ROOT / "docs").glob("*.md")])
+OTHERS = (ROOT / "README.md", ROOT / "ivit_dialect" / "spec.md", ROOT / "benchmarks" / "README.md")
+PAGES = sorted([*OTHERS, *(ROOT / "docs").glob("*.md")])
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 HELP_OPTION = re.compile(r"^  (?:-\w(?: [A-Z_.{}a-z]+)?, )?(--[a-z][a-z0-9-]*)", re.MULTILINE)
 
