@@ -17,6 +17,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from benchmarks.arguments import add_result_files, count, tell
 from benchmarks.cpu.machine import machine_facts
 from benchmarks.cpu.peers import OURS, PEERS
 from benchmarks.cpu.plot import plot
@@ -63,8 +64,8 @@ def _run(options: argparse.Namespace) -> None:
         )
         machine = machine_facts()
         if machine["load"] > BUSY:
-            _tell(f"notice: {machine['load']:.1f} other threads are running: the times will say little")
-        results = run(plan, machine, _tell, lambda results: _write_json(options.json, results))
+            tell(f"notice: {machine['load']:.1f} other threads are running: the times will say little")
+        results = run(plan, machine, tell, lambda results: _write_json(options.json, results))
     show(results, Console(width=max(WIDTH, Console().width)))
     if options.markdown is not None:
         with whole_file(options.markdown) as temporary:
@@ -81,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--models", nargs="+", choices=DEIT, default=list(DEIT), metavar="MODEL")
-    parser.add_argument("--batch", nargs="+", type=_count, default=[1, 8], metavar="N")
-    parser.add_argument("--threads", nargs="+", type=_count, default=[1, 2], metavar="N")
+    parser.add_argument("--batch", nargs="+", type=count, default=[1, 8], metavar="N")
+    parser.add_argument("--threads", nargs="+", type=count, default=[1, 2], metavar="N")
     parser.add_argument(
         "--peers",
         nargs="+",
@@ -98,25 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TARGET",
         help=f"what ours is compiled for: {', '.join((HOST, *TARGETS))}",
     )
-    parser.add_argument("--rounds", type=_count, default=11, metavar="N")
+    parser.add_argument("--rounds", type=count, default=11, metavar="N")
     parser.add_argument(
-        "--milliseconds", type=_count, default=60, metavar="N", help="of a peer's timed runs in a round"
+        "--milliseconds", type=count, default=60, metavar="N", help="of a peer's timed runs in a round"
     )
     parser.add_argument("--folder", type=Path, help="keep the files of peers there, for another run")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--markdown", type=Path, metavar="FILE")
-    parser.add_argument("--png", type=Path, metavar="FILE", help="needs the extra [bench]")
+    add_result_files(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1000, got {text!r}")
-    return int(text)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _write_json(path: Path | None, results: Results) -> None:

@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import add_result_files, count, tell
 from benchmarks.deit import DEIT
 from benchmarks.drawing import pyplot
 from benchmarks.gpu.carried import DEMOS, IMAGES, MODELS
@@ -46,7 +47,7 @@ def _run(options: argparse.Namespace) -> None:
     if options.prepare is not None:
         from benchmarks.gpu.prepare import prepare
 
-        prepare(options.prepare, options.models or (*MODELS, *DEMOS), options.targets, IMAGES, _tell)
+        prepare(options.prepare, options.models or (*MODELS, *DEMOS), options.targets, IMAGES, tell)
         return
     results = _shown(options.show) if options.show is not None else _measured(options)
     text = markdown(results)
@@ -84,7 +85,7 @@ def _measured(options: argparse.Namespace) -> Results:
         if options.folder is None:
             from benchmarks.gpu.prepare import prepare, target_for
 
-            prepare(folder, models, [target_for(device.capability)], max(options.batch), _tell)
+            prepare(folder, models, [target_for(device.capability)], max(options.batch), tell)
         plan = Plan(
             folder=folder,
             models=tuple(models),
@@ -100,7 +101,7 @@ def _measured(options: argparse.Namespace) -> Results:
                 with whole_file(options.json) as temporary:
                     temporary.write_text(json.dumps(results.to_json(), indent=1), encoding="utf-8")
 
-        return run(plan, torch, EventClock(torch), machine_facts(torch), _tell, keep)
+        return run(plan, torch, EventClock(torch), machine_facts(torch), tell, keep)
 
 
 def _torch() -> Any:
@@ -125,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     work.add_argument("--show", type=Path, metavar="FILE.json", help="show results of an earlier run")
     parser.add_argument("--models", nargs="+", choices=(*MODELS, *DEMOS), metavar="MODEL")
     parser.add_argument("--targets", nargs="+", default=list(TARGETS), metavar="NAME", help="of --prepare")
-    parser.add_argument("--batch", nargs="+", type=_count, default=[1, 8, 32, 128], metavar="N")
+    parser.add_argument("--batch", nargs="+", type=count, default=[1, 8, 32, 128], metavar="N")
     parser.add_argument(
         "--peers",
         nargs="+",
@@ -134,25 +135,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PEER",
         help=f"besides ours: {', '.join(key for key in PEERS if key != OURS)}",
     )
-    parser.add_argument("--rounds", type=_count, default=11, metavar="N")
+    parser.add_argument("--rounds", type=count, default=11, metavar="N")
     parser.add_argument(
-        "--milliseconds", type=_count, default=60, metavar="N", help="of a peer's timed calls in a round"
+        "--milliseconds", type=count, default=60, metavar="N", help="of a peer's timed calls in a round"
     )
     parser.add_argument("--no-kernels", dest="kernels", action="store_false", help="peers alone")
-    parser.add_argument("--json", type=Path, metavar="FILE")
-    parser.add_argument("--markdown", type=Path, metavar="FILE")
-    parser.add_argument("--png", type=Path, metavar="FILE", help="needs the extra [bench]")
+    add_result_files(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 to 1000, got {text!r}")
-    return int(text)
-
-
-def _tell(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
