@@ -59,16 +59,13 @@ from xdsl.ir import Attribute, Block, Operation
 from ivit_dialect.element_types import held_bits
 from ivit_dialect.hints import isa
 from lowering.cuda.targets import WARP, CudaTarget
-from lowering.kernels.base import KernelSpec, Launch, signless
+from lowering.kernels.base import KernelSpec, Launch, require_launch, signature_for, signless
 from lowering.kernels.build import INDEX, LoopBuilder, Operand, Value, element_type, element_width
 from lowering.kernels.signature import (
     Choice,
     Config,
     ConfigValue,
     Signature,
-    require_config,
-    require_memrefs,
-    require_scalars,
 )
 from runtime.cuda_program import ONE, Extent
 
@@ -341,15 +338,11 @@ class CudaFamily:
 
     def signature_of(self, spec: KernelSpec) -> Signature:
         """What a launch of this config is passed."""
-        return self.signature if isinstance(self.signature, Signature) else self.signature(dict(spec.config))
+        return signature_for(self.signature, spec)
 
     def check(self, spec: KernelSpec, target: CudaTarget) -> None:
         """Raise ValueError, which goes on from the kernel's name, unless ``build`` takes such a launch."""
-        require_config(dict(spec.config), self.config)
-        signature = self.signature_of(spec)
-        require_scalars(spec.scalars, signature)
-        elements = [str(kind.element_type) for kind in spec.memrefs]
-        require_memrefs(*spec.shapes(), elements, signature)
+        require_launch(spec, self.signature_of(spec), self.config)
         if self.further is not None:
             self.further(spec, target)
 

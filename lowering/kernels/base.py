@@ -133,6 +133,19 @@ SignatureFunction: TypeAlias = Callable[[Config], Signature]
 CheckFunction: TypeAlias = Callable[[KernelSpec, Target], None]
 
 
+def signature_for(signature: Signature | SignatureFunction, spec: KernelSpec) -> Signature:
+    """A family's signature for the config of ``spec``."""
+    return signature if isinstance(signature, Signature) else signature(dict(spec.config))
+
+
+def require_launch(spec: KernelSpec, signature: Signature, config: Mapping[str, Choice]) -> None:
+    """Raise ValueError unless ``spec`` has the config, the scalars and the memrefs that a family says."""
+    require_config(dict(spec.config), config)
+    require_scalars(spec.scalars, signature)
+    elements = [str(kind.element_type) for kind in spec.memrefs]
+    require_memrefs(*spec.shapes(), elements, signature)
+
+
 @dataclass(frozen=True)
 class KernelFamily:
     """A kernel by name.
@@ -151,15 +164,11 @@ class KernelFamily:
 
     def signature_of(self, spec: KernelSpec) -> Signature:
         """What a launch of this config is passed."""
-        return self.signature if isinstance(self.signature, Signature) else self.signature(dict(spec.config))
+        return signature_for(self.signature, spec)
 
     def check(self, spec: KernelSpec, target: Target) -> None:
         """Raise ValueError, which goes on from the kernel's name, unless ``build`` takes such a launch."""
-        require_config(dict(spec.config), self.config)
-        signature = self.signature_of(spec)
-        require_scalars(spec.scalars, signature)
-        elements = [str(kind.element_type) for kind in spec.memrefs]
-        require_memrefs(*spec.shapes(), elements, signature)
+        require_launch(spec, self.signature_of(spec), self.config)
         if self.further is not None:
             self.further(spec, target)
 
