@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import platform
-from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from benchmarks.software import software_facts, software_words
 from runtime.cores import physical_cores
 
 PACKAGES = ("ivit", "torch", "onnx", "onnxruntime", "openvino", "nncf", "llvmlite", "numpy")
@@ -40,18 +38,15 @@ def machine_facts() -> dict[str, Any]:
         "features": [name for name in FEATURES if present.get(name, False)],
         "cores": physical_cores(),
         "load": os.getloadavg()[0],
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {name: _version(name) for name in PACKAGES},
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **software_facts(PACKAGES),
     }
 
 
 def in_words(machine: dict[str, Any]) -> str:
     """The facts in one line."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items() if version)
     return (
         f"{machine['cpu']} ({machine['llvm_cpu']}: {', '.join(machine['features'])}),"
-        f" {machine['cores']} cores, {machine['system']}, {machine['date'][:10]}; {versions}"
+        f" {machine['cores']} cores, {software_words(machine)}"
     )
 
 
@@ -63,10 +58,3 @@ def _cpu_name() -> str:
         lines = []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else llvm.get_host_cpu_name()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
