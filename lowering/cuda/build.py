@@ -342,7 +342,7 @@ class CudaFamily:
 
     def check(self, spec: KernelSpec, target: CudaTarget) -> None:
         """Raise ValueError, which goes on from the kernel's name, unless ``build`` takes such a launch."""
-        require_launch(spec, self.signature_of(spec), self.config)
+        require_launch(spec, self.signature, self.config)
         if self.further is not None:
             self.further(spec, target)
 

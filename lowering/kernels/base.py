@@ -138,9 +138,13 @@ def signature_for(signature: Signature | SignatureFunction, spec: KernelSpec) ->
     return signature if isinstance(signature, Signature) else signature(dict(spec.config))
 
 
-def require_launch(spec: KernelSpec, signature: Signature, config: Mapping[str, Choice]) -> None:
+def require_launch(
+    spec: KernelSpec, signature: Signature | SignatureFunction, config: Mapping[str, Choice]
+) -> None:
     """Raise ValueError unless ``spec`` has the config, the scalars and the memrefs that a family says."""
+    # A signature may be made from the config, which must be whole by then.
     require_config(dict(spec.config), config)
+    signature = signature_for(signature, spec)
     require_scalars(spec.scalars, signature)
     elements = [str(kind.element_type) for kind in spec.memrefs]
     require_memrefs(*spec.shapes(), elements, signature)
@@ -168,7 +172,7 @@ class KernelFamily:
 
     def check(self, spec: KernelSpec, target: Target) -> None:
         """Raise ValueError, which goes on from the kernel's name, unless ``build`` takes such a launch."""
-        require_launch(spec, self.signature_of(spec), self.config)
+        require_launch(spec, self.signature, self.config)
         if self.further is not None:
             self.further(spec, target)
 

@@ -13,6 +13,8 @@ from xdsl.dialects.builtin import IntegerType, MemRefType, ModuleOp
 from ivit_dialect.load import parse_module
 from ivit_dialect.store import StoreContext
 from ivit_dialect.types import ui8
+from lowering.cuda.kernels.registry import cuda_families
+from lowering.cuda.targets import cuda_target
 from lowering.kernels.base import KernelSpec, build_function
 from lowering.kernels.registry import families
 from lowering.launches import kernel_spec
@@ -21,6 +23,7 @@ from lowering.plan_memory import PlanMemoryPass
 from lowering.targets import target_by_name
 
 GENERIC = target_by_name("generic")
+WHAT_IT_LACKS = "^(lacks the (config|scalar) '|takes [0-9]+ inputs? )"
 ELEMENTS = (ui8, *(IntegerType(width) for width in (8, 16, 32, 64)))
 
 
@@ -71,7 +74,10 @@ def mutated(spec: KernelSpec, rng: random.Random) -> KernelSpec:
             inputs += 1
         case "config" if config:
             name = rng.choice(list(config))
-            config[name] = rng.choice(("", "mulhi", "none", -1, 0, 1, 2, 3, 5))
+            if rng.random() < 0.3:
+                config.pop(name)
+            else:
+                config[name] = rng.choice(("", "mulhi", "none", -1, 0, 1, 2, 3, 5))
         case _ if scalars:
             scalars.pop(rng.randrange(len(scalars)))
         case _:
@@ -107,3 +113,15 @@ def test_what_is_admitted_is_built(name: str) -> None:
 def test_valid_launches_are_admitted(name: str) -> None:
     for spec in SPECS[name]:
         families()[name].check(spec, GENERIC)
+
+
+@pytest.mark.parametrize("name", sorted(families()))
+def test_a_launch_of_nothing_is_told_what_it_lacks(name: str) -> None:
+    with pytest.raises(ValueError, match=WHAT_IT_LACKS):
+        families()[name].check(KernelSpec(name, memrefs=(), inputs=0), GENERIC)
+
+
+@pytest.mark.parametrize("name", sorted(cuda_families()))
+def test_a_launch_of_nothing_on_a_gpu_is_told_what_it_lacks(name: str) -> None:
+    with pytest.raises(ValueError, match=WHAT_IT_LACKS):
+        cuda_families()[name].check(KernelSpec(name, memrefs=(), inputs=0), cuda_target("cuda:sm_80"))

@@ -28,6 +28,20 @@ plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "cuda:sm_
 
 // -----
 
+// CHECK: plan.launch "add" lacks the config 'rhs'
+plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "cuda:sm_80" arena 0 live 0 weights 0 {
+  plan.launch "add" ins(%image, %image : memref<4xi8>, memref<4xi8>) outs(%output : memref<4xi8>) config {lhs = "none"}
+}
+
+// -----
+
+// CHECK: plan.launch "cuda_linear" lacks the config 'tile'
+plan.program @main(%image: memref<1x4xi8>, %output: memref<1x4xi8>) target "cuda:sm_80" arena 0 live 0 weights 0 {
+  plan.launch "cuda_linear" ins(%image : memref<1x4xi8>) outs(%output : memref<1x4xi8>)
+}
+
+// -----
+
 // CHECK: plan.launch "copy" writes memory that it reads or writes twice; plan it anew
 plan.program @main(%image: memref<4xi8>, %output: memref<4xi8>) target "cuda:sm_80" arena 64 live 64 weights 0 {
   %a = plan.slice at 0 : memref<6xi8>
