@@ -30,9 +30,8 @@ from ivit_dialect.store import WeightStore, emit_remark, store_of
 from ivit_dialect.types import IntegerTensor, tensor_types
 from lowering.cuda.targets import is_cuda
 from lowering.kernels.gemm import EXTRA_STEPS
-from lowering.packing import PACKINGS
+from lowering.packing import PACKINGS, split_layout
 from lowering.pairs.order import pair_order
-from lowering.pairs.split import further_steps
 from lowering.targets import Target, target_by_name
 from passes.calibration.parallel import in_parallel
 from passes.dead_code import erase_dead_constants
@@ -151,9 +150,9 @@ def _record_steps(linears: Sequence[LinearOp], store: WeightStore, target: Targe
     Linears of one shape have room for as many, so that they share a kernel.
     """
     few: dict[IntegerTensor, list[tuple[LinearOp, int]]] = defaultdict(list)
-    for linear in linears:
+    counts = in_parallel(lambda linear: count_steps(_array(linear.weight, store), target), linears)
+    for linear, (extra, steps) in zip(linears, counts, strict=True):
         linear.attributes.pop(EXTRA_STEPS, None)  # what was proven of other weights
-        extra, steps = count_steps(_array(linear.weight, store), target)
         if extra <= MOST_EXTRA * steps:
             few[tensor_types(linear.weight)[0]].append((linear, extra))
     for found in few.values():
@@ -166,7 +165,8 @@ def _record_steps(linears: Sequence[LinearOp], store: WeightStore, target: Targe
 def count_steps(weights: NDArray[np.int8], target: Target) -> tuple[int, int]:
     """Further steps of one register each, and the steps of all registers."""
     assert target.narrow_dot is not None
-    depth, lanes = target.narrow_dot.depth, target.lanes(32)
-    panels = PACKINGS["panels"].pack([weights], (target.tile_columns, depth))
-    further = further_steps(panels, lanes * depth)
+    columns, depth = target.tile_columns, target.narrow_dot.depth
+    layout = split_layout([weights.shape], (columns, depth, target.lanes(32), 0))
+    panels, _ = layout.arranged(PACKINGS["panels"].pack([weights], (columns, depth)))
+    further = layout.further(panels)
     return int(further.sum()), further.size

@@ -10,6 +10,7 @@ from ivit_dialect.hints import isa
 from ivit_dialect.store import WeightStore
 from lowering import plan
 from lowering.packing import PACKINGS
+from passes.calibration.parallel import in_parallel
 
 
 def pack_weights(program: plan.ProgramOp, store: WeightStore) -> NDArray[np.uint8]:
@@ -19,14 +20,13 @@ def pack_weights(program: plan.ProgramOp, store: WeightStore) -> NDArray[np.uint
     its place.
     """
     blob = np.zeros(program.weights.value.data, np.uint8)
-    for op in program.body.block.ops:
-        if isinstance(op, plan.WeightOp):
-            array = packed_array(op, store)
-            _check_range(op, array)
-            data = np.frombuffer(array.tobytes(), np.uint8)
-            if data.size != plan.byte_size(op.output.type):
-                raise ValueError(f"{_names(op)}: {data.size} bytes of weights do not fill {op.output.type}")
-            blob[op.first_byte : op.first_byte + data.size] = data
+    ops = [op for op in program.body.block.ops if isinstance(op, plan.WeightOp)]
+    for op, array in zip(ops, in_parallel(lambda op: packed_array(op, store), ops), strict=True):
+        _check_range(op, array)
+        data = np.frombuffer(array.tobytes(), np.uint8)
+        if data.size != plan.byte_size(op.output.type):
+            raise ValueError(f"{_names(op)}: {data.size} bytes of weights do not fill {op.output.type}")
+        blob[op.first_byte : op.first_byte + data.size] = data
     return blob
 
 

@@ -44,6 +44,7 @@ from lowering.kernels.gemm_pairs import PairedPanels
 from lowering.kernels.lookup import packed_table, require_entries
 from lowering.kernels.signature import NARROW, Choice, Config, Signature, require_shape
 from lowering.packing import PACKINGS, split_layout
+from lowering.pairs.packed import SplitLayout
 from lowering.targets import DotInstruction, Target
 
 EXTRA_STEPS = "ivit.extra_steps"
@@ -184,7 +185,10 @@ class Gemm:
         self._panels, self._steps = -(-outs // self._columns), -(-self._inner // self._dot.depth)
         self._whole_panels, self._rest = divmod(outs, self._columns)
         self._rows = min(b.target.tile_rows, self._total)
-        pitch = self._steps + ROW_PADDING
+        layout: SplitLayout | None = None
+        if "split" in b.config:
+            layout = split_layout([(outs, self._inner)], _split_parameters(b.spec, b.target))
+        pitch = (self._steps if layout is None else layout.groups) + ROW_PADDING
         # One block of bytes, written as int16 or int8 elements and read as groups of 32 bits.
         block = b.alloca([self._rows * pitch * 4], 8)
         self._scratch = b.view(
@@ -192,8 +196,7 @@ class Gemm:
         )
         self._groups = b.view(block, 0, [self._rows, pitch], GROUP_WIDTH)
         self._pairs: PairedPanels | None = None
-        if "split" in b.config:
-            layout = split_layout([(outs, self._inner)], _split_parameters(b.spec, b.target))
+        if layout is not None:
             self._pairs = PairedPanels(b, self._weights, layout, self._dot, self._groups)
         self._epilogue = Epilogue(b, self._lanes, self._rows, self._columns)
 
@@ -242,6 +245,8 @@ class Gemm:
                     b.store(x, self._scratch, line.index, k.index)
             for k in range(self._inner, self._steps * self._dot.depth):
                 b.store(b.constant(0, IntegerType(element)), self._scratch, line.index, k)
+            if self._pairs is not None:
+                self._pairs.arrange(self._scratch, line.index)
 
     def _widened(self, x: Value) -> Value:
         if self._dot.offsets:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lowering.kernels.build import LoopBuilder, Value
 from lowering.kernels.dot import dot, dot_fours, group_operand
 from lowering.kernels.elements import flat
+from lowering.pairs.arrange import BLOCK, arrangements
 from lowering.pairs.packed import SplitLayout
 from lowering.targets import DotInstruction
 
@@ -14,7 +15,7 @@ from lowering.targets import DotInstruction
 class PairedPanels:
     """The parts of the packed weights, and the loops over a panel's steps.
 
-    ``groups`` [rows][step] are the activations in scratch. Accumulators come row by row, a register of
+    ``groups`` [rows][group] are the activations in scratch. Accumulators come row by row, a register of
     columns each.
     """
 
@@ -23,7 +24,9 @@ class PairedPanels:
     ) -> None:
         self._b, self._dot, self._groups = b, dot_, groups
         self._lanes, self._size, self._steps = layout.lanes, layout.lanes * layout.depth, layout.steps
+        self._pitch = layout.pitch * layout.depth
         data, at = flat(b, packed), layout
+        self._orders = arrangements(at.planes)
         self._panels = b.view(data, 0, [at.panels, at.steps, at.columns * at.depth], 8)
         self._order = b.view(data, at.order_at, [at.panels, at.steps], 32)
         self._bounds = b.view(data, at.bounds_at, [at.panels, at.bounds], 32)
@@ -31,6 +34,20 @@ class PairedPanels:
         if at.room:
             self._extras = b.view(data, at.extras_at, [at.room, self._size], 8)
             self._extra_groups = b.view(data, at.groups_at, [at.room], 32)
+
+    def arrange(self, scratch: Value, row: Value) -> None:
+        """Write a row of activations [row][channel] in its other arrangements, behind the first.
+
+        What lies behind the channels is arranged with them, and read by nobody.
+        """
+        b, orders = self._b, self._orders[1:]
+        register, pitch = self._size, self._pitch
+        with b.loop(0, pitch, register) as k:
+            x = b.load_vector(scratch, [row, k.index], register)
+            for number, order in enumerate(orders, 1):
+                lanes = [i // BLOCK * BLOCK + order[i % BLOCK] for i in range(register)]
+                at = b.add(k.index, number * pitch)
+                b.store_vector(b.shuffle(x, x, lanes), scratch, [row, at])
 
     def add(self, totals: Sequence[Value], rows: int, vectors: int, panel: Value) -> list[Value]:
         """``totals`` and the products of the first ``vectors`` registers of a panel."""

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from lowering.pairs.split import PAIR_LIMIT
 
-ROUNDS = 24
-"""How often every pair may change partners. After 24 rounds the rest falls by about 1 % a round."""
-
+ROUNDS = 8
+"""How often every pair may change partners: arrangements (``lowering/pairs/arrange``) do the rest."""
 
 MOST_OUTPUTS = 384
 """By how many outputs an order is judged: the others are much like them, and it takes time."""

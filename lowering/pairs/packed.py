@@ -1,9 +1,10 @@
 """How weights lie in memory that are multiplied two or four products at a time in 16 bits.
 
 One array of bytes: the panels ``[panel][step][column * depth]`` without their excess, each in an order of
-steps of its own; that order, i32 [panel][step]; bounds, i32 [panel][1 + registers + 1]: how many times two
-steps come first that are added up in 16 bits, then where each register's further steps begin and the last
-one's end; these steps, [room][lane * depth], and the steps whose activations they take, i32 [room].
+steps of its own; the groups of activations that these take, i32 [panel][step]; bounds, i32
+[panel][1 + registers + 1]: how many times two steps come first that are added up in 16 bits, then where each
+register's further steps begin and the last one's end; these steps, [room][lane * depth], and the groups that
+they take, i32 [room]. The groups of a row are those of all arrangements, one after the other.
 """
 
 from __future__ import annotations
@@ -14,11 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowering.arena import align
+from lowering.pairs.arrange import PAIRINGS, PLANES, arrange
 from lowering.pairs.fours import order_steps
 from lowering.pairs.split import excess, further_steps
 
 LINE = 64
 """Bytes that each part begins at a multiple of."""
+
+ROW_BYTES = 2304
+"""Of a row of activations in the arrangements of all planes; where they had more, those of one plane must do,
+or a tile of rows would fill the first-level cache."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,21 @@ class SplitLayout:
     depth: int
     lanes: int
     room: int
+
+    @property
+    def pitch(self) -> int:
+        """Groups from one arrangement of a row to the next: whole registers."""
+        return align(self.steps * self.depth, LINE) // self.depth
+
+    @property
+    def planes(self) -> int:
+        """How many planes activations are arranged by."""
+        return len(PLANES) if len(PLANES) * len(PAIRINGS) * self.pitch * self.depth <= ROW_BYTES else 1
+
+    @property
+    def groups(self) -> int:
+        """Of activations that a row has, in all arrangements."""
+        return self.planes * len(PAIRINGS) * self.pitch
 
     @property
     def registers(self) -> int:
@@ -67,12 +88,22 @@ class SplitLayout:
         """Bytes in all."""
         return self.groups_at + align(4 * self.room, LINE)
 
+    def arranged(self, panels: NDArray[np.int8]) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """``panels`` with their channels as they are taken, and the groups [panel][step] that they take."""
+        panels, numbers = arrange(panels, self.lanes, self.planes)
+        return panels, numbers * self.pitch + np.arange(self.steps, dtype=np.int32)
+
+    def further(self, panels: NDArray[np.int8]) -> NDArray[np.bool_]:
+        """[panel][register][step]: where ``panels``, once arranged, need a further step."""
+        return further_steps(panels, self.lanes * self.depth)
+
     def pack(self, panels: NDArray[np.int8]) -> NDArray[np.int8]:
         """The bytes for ``panels`` [panel][step][column * depth]; ValueError where ``room`` is too small."""
+        panels, groups = self.arranged(panels)
         given = excess(panels)
         rest = (panels - given).astype(np.int8)
         order, fours = order_steps(rest)
-        further = further_steps(panels, self.lanes * self.depth)
+        further = self.further(panels)
         needed = int(further.sum())
         if needed > self.room:
             raise ValueError(
@@ -83,13 +114,14 @@ class SplitLayout:
         first = np.arange(self.panels)[:, None] * self.registers + np.arange(self.registers + 1)
         bounds = np.concatenate([fours[:, None], starts[first]], axis=1).astype(np.int32)
         registers = given.reshape(self.panels, self.steps, self.registers, -1).swapaxes(1, 2)
+        panel, _, step = np.nonzero(further)
         whole = np.zeros(self.size, np.int8)
         for at, part in (
             (0, np.take_along_axis(rest, order[:, :, None], axis=1)),
-            (self.order_at, order),
+            (self.order_at, np.take_along_axis(groups, order, axis=1)),
             (self.bounds_at, bounds),
             (self.extras_at, registers[further]),
-            (self.groups_at, np.nonzero(further)[2].astype(np.int32)),
+            (self.groups_at, groups[panel, step]),
         ):
             data = np.frombuffer(part.tobytes(), np.int8)
             whole[at : at + data.size] = data
