@@ -34,10 +34,10 @@ def make(environment: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".older-cpu-") as scratch:
         copy = Path(scratch) / "environment"
         shutil.copytree(environment, copy, symlinks=True, copy_function=_link)
-        build_handler(copy / HANDLER)
         for library in sorted(copy.rglob("*.so*")):
             if library.is_file() and not library.is_symlink() and (count := hide_cpuid(library)):
                 tell(f"{library.relative_to(copy)}: {count}")
+        build_handler(copy / HANDLER)  # last, since its own cpuid must stay
         copy.rename(folder)
 
 

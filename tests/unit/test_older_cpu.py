@@ -114,7 +114,9 @@ def test_an_environment_is_copied_with_its_libraries_patched(library: Path, tmp_
     shutil.copy2(library, environment / "lib")
     make(environment, tmp_path / "copy")
     assert (tmp_path / "copy/lib/note.txt").read_text(encoding="utf-8") == "kept"
-    assert (tmp_path / "copy" / HANDLER).is_file()
+    real, told = answers(library), answers(tmp_path / "copy/lib" / library.name, tmp_path / "copy" / HANDLER)
+    assert told[2] == real[2]
+    assert not told[0][1] >> 16 & 1
     assert places(tmp_path / "copy/lib" / library.name) == []
     assert len(places(environment / "lib" / library.name)) == 1
     assert not list(tmp_path.glob(".older-cpu-*"))
