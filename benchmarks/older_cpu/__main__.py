@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.arguments import tell
+from benchmarks.cpu.peers import OURS, PEERS
 from benchmarks.older_cpu.patch import hide_cpuid
 from ivit_dialect.command import exit_code_of
 
@@ -35,6 +36,10 @@ def make(environment: Path, folder: Path) -> None:
         copy = Path(scratch) / "environment"
         shutil.copytree(environment, copy, symlinks=True, copy_function=_link)
         for library in sorted(copy.rglob("*.so*")):
+            if library.is_symlink() and not library.resolve().is_relative_to(copy.resolve()):
+                raise ValueError(
+                    f"{library.relative_to(copy)} is a link to {library.resolve()}: install copies"
+                )
             if library.is_file() and not library.is_symlink() and (count := hide_cpuid(library)):
                 tell(f"{library.relative_to(copy)}: {count}")
         build_handler(copy / HANDLER)  # last, since its own cpuid must stay
@@ -55,6 +60,8 @@ def _require(environment: Path, folder: Path) -> None:
         raise ValueError(f"only for Linux on x86-64, got {platform.system()} on {platform.machine()}")
     if not (environment / "pyvenv.cfg").is_file():
         raise ValueError(f"{environment} is no virtual environment: run it with the Python of one")
+    if folder.resolve().is_relative_to(environment.resolve()):
+        raise ValueError(f"{folder} lies in {environment}, which is copied: give a folder elsewhere")
     if folder.exists() or folder.is_symlink():
         raise ValueError(f"{folder} exists: give a new folder")
     missing = [tool for tool in ("cc", "objdump", "readelf") if shutil.which(tool) is None]
@@ -78,7 +85,9 @@ def main(arguments: Sequence[str]) -> int:
 
     def run() -> None:
         make(Path(sys.prefix), folder)
-        print(f"LD_PRELOAD={folder / HANDLER} {folder}/bin/python -m benchmarks.cpu")
+        # Not torch.compile: it asks the system's compiler, which sees the whole processor.
+        peers = " ".join(key for key in PEERS if key not in (OURS, "torch-compile"))
+        print(f"LD_PRELOAD={folder / HANDLER} {folder}/bin/python -m benchmarks.cpu --peers {peers}")
 
     return exit_code_of("benchmarks.older_cpu", run, ())
 

@@ -41,6 +41,8 @@ class PairedPanels:
         What lies behind the channels is arranged with them, and read by nobody.
         """
         b, orders = self._b, self._orders[1:]
+        if not orders:
+            return
         register, pitch = self._size, self._pitch
         with b.loop(0, pitch, register) as k:
             x = b.load_vector(scratch, [row, k.index], register)

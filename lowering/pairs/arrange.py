@@ -27,8 +27,11 @@ PAIRINGS = ((0, 1, 2, 3), (0, 2, 1, 3), (0, 3, 1, 2))
 
 
 def arrangements(planes: int) -> list[tuple[int, ...]]:
-    """The channels of a block by their places, in each arrangement of the first ``planes``."""
-    return [
+    """The channels of a block by their places, in each arrangement of the first ``planes``.
+
+    The first is the order as it is, the only one of no planes.
+    """
+    return [tuple(range(BLOCK))][: not planes] + [
         tuple(group[place] for group in (plane, _others(plane)) for place in pairing)
         for plane in PLANES[:planes]
         for pairing in PAIRINGS
@@ -48,7 +51,7 @@ def arrange(panels: NDArray[np.int8], lanes: int, planes: int) -> tuple[NDArray[
     count, steps, size = panels.shape
     blocks, columns = steps // 2, size // GROUP
     arranged, numbers = panels.copy(), np.zeros((count, steps), np.int32)
-    if not blocks:
+    if not (planes and blocks):
         return arranged, numbers
     whole = panels[:, : 2 * blocks].reshape(count, blocks, 2, columns, GROUP).swapaxes(2, 3)
     # [channel][panel][block][column]: each channel's weights side by side.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lowering.arena import align
-from lowering.pairs.arrange import PAIRINGS, PLANES, arrange
+from lowering.pairs.arrange import PAIRINGS, PLANES, arrange, arrangements
 from lowering.pairs.fours import order_steps
 from lowering.pairs.split import excess, further_steps
 
@@ -23,8 +23,12 @@ LINE = 64
 """Bytes that each part begins at a multiple of."""
 
 ROW_BYTES = 2304
-"""Of a row of activations in the arrangements of all planes; where they had more, those of one plane must do,
-or a tile of rows would fill the first-level cache."""
+"""Of a row of activations in the arrangements of all planes; where they had more, those of one plane are
+faster, since less of them falls out of the first-level cache."""
+
+MOST_ROW_BYTES = 16384
+"""Of a row in the arrangements of one plane; where they had more, activations stay as they are. A tile of
+rows lies on the stack."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,16 @@ class SplitLayout:
 
     @property
     def planes(self) -> int:
-        """How many planes activations are arranged by."""
-        return len(PLANES) if len(PLANES) * len(PAIRINGS) * self.pitch * self.depth <= ROW_BYTES else 1
+        """How many planes activations are arranged by; 0 where they stay as they are."""
+        of_one = len(PAIRINGS) * self.pitch * self.depth
+        if len(PLANES) * of_one <= ROW_BYTES:
+            return len(PLANES)
+        return int(of_one <= MOST_ROW_BYTES)
 
     @property
     def groups(self) -> int:
         """Of activations that a row has, in all arrangements."""
-        return self.planes * len(PAIRINGS) * self.pitch
+        return len(arrangements(self.planes)) * self.pitch
 
     @property
     def registers(self) -> int:

@@ -23,7 +23,10 @@ from ivit.cli import COMMANDS, build_parser
 from ivit_dialect.dialect import Ivit
 from ivit_dialect.load import module_text, parse_module
 from ivit_dialect.store import StoreContext
-from lowering.compile import to_plan
+from lowering.compile import lower_to_llvm, to_plan
+from lowering.lower_to_loops import lower_program
+from lowering.plan import ProgramOp
+from lowering.targets import target_by_name
 from passes.ivit_opt import IvitOptMain, own_passes
 from passes.pipelines import FUSE, PIPELINES
 from passes.registry import get_passes
@@ -202,6 +205,14 @@ def test_the_modules_of_each_level_are_what_the_pipelines_give() -> None:
     assert module_text(module) == fused
     to_plan(module, ctx, "x86-64-avx2")
     assert module_text(module) == planned
+    program = module.body.block.first_op
+    assert isinstance(program, ProgramOp)
+    lower_program(program, target_by_name("x86-64-avx2"), None)
+    loops = module_text(module)
+    lower_to_llvm(module, ctx)
+    parts = [text for text in fences(ROOT / "docs" / "ir-levels.md", "mlir") if ".pmadd." in text]
+    for part, whole in zip(parts, (loops, module_text(module)), strict=True):
+        assert part in "".join(f"{line.strip()}\n" for line in whole.splitlines())
 
 
 def test_the_dialect_page_names_every_op() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.older_cpu.__main__ import HANDLER, build_handler, main, make
-from benchmarks.older_cpu.patch import CPUID, UD2, hide_cpuid, places
+from benchmarks.older_cpu.patch import CPUID, TRAP, hide_cpuid, places
 
 NEEDED = [tool for tool in ("cc", "objdump", "readelf") if shutil.which(tool) is None]
 pytestmark = pytest.mark.skipif(
@@ -62,7 +64,7 @@ def test_instructions_are_replaced_and_data_are_not(library: Path) -> None:
     (at,) = places(library)
     assert before.count(CPUID) > 1
     assert hide_cpuid(library) == 1
-    assert library.read_bytes() == before[:at] + UD2 + before[at + 2 :]
+    assert library.read_bytes() == before[:at] + TRAP + before[at + 2 :]
     assert hide_cpuid(library) == 0
 
 
@@ -88,10 +90,40 @@ def test_the_handler_hides_what_came_after_avx2(library: Path, tmp_path: Path) -
         assert found & ~whole == 0
 
 
+def test_what_is_hidden_and_nothing_else(tmp_path: Path) -> None:
+    """By number: AVX-512 and its parts, VNNI, IFMA, FP16, BF16, AMX, AVX10."""
+    build_handler(tmp_path / HANDLER)
+    hide = ctypes.CDLL(str(tmp_path / HANDLER)).hide
+    found = {}
+    for leaf in ((7, 0), (7, 1), (1, 0), (0x24, 0)):
+        registers = (ctypes.c_uint32 * 4)(*[0xFFFFFFFF] * 4)
+        hide(*leaf, registers)
+        found[leaf] = [[bit for bit in range(32) if not word >> bit & 1] for word in registers]
+    assert found[7, 0] == [
+        [],
+        [16, 17, 21, 26, 27, 28, 30, 31],
+        [1, 6, 11, 12, 14],
+        [2, 3, 8, 22, 23, 24, 25],
+    ]
+    assert found[7, 1] == [[4, 5, 21, 23], [], [], [4, 5, 8, 10, 19]]
+    assert found[1, 0] == [[]] * 4
+    assert found[0x24, 0] == [list(range(32))] * 4
+
+
+def test_debug_information_does_not_confuse_addresses(tmp_path: Path) -> None:
+    source, built = tmp_path / "many.c", tmp_path / "many.so"
+    functions = "".join(f"int function_{n}(int x) {{ int y = x * {n}; return y; }}\n" for n in range(2000))
+    source.write_text(functions + SOURCE, encoding="utf-8")
+    subprocess.run(["cc", "-g", "-O0", "-shared", "-fPIC", "-o", built, source], check=True)
+    (at,) = places(built)
+    assert built.read_bytes()[at : at + 2] == CPUID
+
+
 def test_without_the_handler_the_instruction_traps(library: Path) -> None:
     hide_cpuid(library)
-    with pytest.raises(subprocess.CalledProcessError):
+    with pytest.raises(subprocess.CalledProcessError) as raised:
         answers(library)
+    assert raised.value.returncode == -signal.SIGILL
 
 
 def test_other_illegal_instructions_still_end_the_process(library: Path, tmp_path: Path) -> None:
@@ -99,11 +131,11 @@ def test_other_illegal_instructions_still_end_the_process(library: Path, tmp_pat
     build_handler(handler)
     crash = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).bad()"
     source = tmp_path / "bad.c"
-    source.write_text('void bad(void) { __asm__ volatile(".byte 0x0f, 0xff, 0xc0"); }', encoding="utf-8")
+    source.write_text('void bad(void) { __asm__ volatile("ud2"); }', encoding="utf-8")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", tmp_path / "bad.so", source], check=True)
     environment = os.environ | {"LD_PRELOAD": str(handler)}
     done = subprocess.run([sys.executable, "-c", crash, tmp_path / "bad.so"], env=environment, check=False)
-    assert done.returncode < 0
+    assert done.returncode == -signal.SIGILL
 
 
 def test_an_environment_is_copied_with_its_libraries_patched(library: Path, tmp_path: Path) -> None:
@@ -126,6 +158,13 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, capsys: pytest.Captur
     assert main([str(tmp_path)]) == 1
     assert f"{tmp_path} exists: give a new folder" in capsys.readouterr().err
     assert main([]) == 2
+    (tmp_path / "of-a-package").mkdir()
+    (tmp_path / "of-a-package" / "pyvenv.cfg").touch()
+    with pytest.raises(ValueError, match="which is copied: give a folder elsewhere"):
+        make(tmp_path / "of-a-package", tmp_path / "of-a-package" / "copy")
+    (tmp_path / "of-a-package" / "far.so").symlink_to("/dev/null")
+    with pytest.raises(ValueError, match=r"far\.so is a link to /dev/null: install copies"):
+        make(tmp_path / "of-a-package", tmp_path / "copy")
     with pytest.raises(ValueError, match="is no virtual environment: run it with the Python of one"):
         make(tmp_path, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
